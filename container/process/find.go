@@ -1,0 +1,150 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// marker is the variable by which a process that left its session is found. Its value is SCRATCH/NUMBER.
+// It does not begin with WRIT_: those are configuration.
+const marker = "_WRIT_PROCESS"
+
+const (
+	maxEnviron  = 4 << 20          // of one process; Linux allows a quarter of the stack, 2 MiB by default
+	killTimeout = 10 * time.Second // for processes to die of SIGKILL
+)
+
+// proc is what /proc/PID/stat says of a live process.
+type proc struct {
+	pid, group, session int
+	started             uint64 // clock ticks since boot
+}
+
+// readProc reads one process; false when it is gone, or dead and only not waited for.
+func readProc(pid int) (proc, bool) {
+	p, state, err := statProc(pid)
+	return p, err == nil && state != 'Z' && state != 'X'
+}
+
+func statProc(pid int) (p proc, state byte, err error) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return proc{}, 0, err
+	}
+	return parseStat(data)
+}
+
+// parseStat parses /proc/PID/stat (proc_pid_stat(5)): "pid (comm) state ppid pgrp session ...", starttime is field 22.
+// comm may hold spaces and parentheses.
+func parseStat(data []byte) (p proc, state byte, err error) {
+	first, end := bytes.IndexByte(data, ' '), bytes.LastIndexByte(data, ')')
+	if first < 0 || end < first {
+		return proc{}, 0, fmt.Errorf("stat %q: no command", data)
+	}
+	fields := strings.Fields(string(data[end+1:]))
+	if len(fields) < 20 {
+		return proc{}, 0, fmt.Errorf("stat %q: too few fields", data)
+	}
+	numbers := [4]uint64{}
+	for i, text := range []string{string(data[:first]), fields[2], fields[3], fields[19]} {
+		if numbers[i], err = strconv.ParseUint(text, 10, 64); err != nil {
+			return proc{}, 0, fmt.Errorf("stat %q: %w", data, err)
+		}
+	}
+	return proc{int(numbers[0]), int(numbers[1]), int(numbers[2]), numbers[3]}, fields[0][0], nil
+}
+
+// carries says whether the process has a variable that begins with mark. Another user's processes cannot be read, and
+// could not be killed.
+func (p proc) carries(mark string) bool {
+	file, err := os.Open("/proc/" + strconv.Itoa(p.pid) + "/environ")
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	environ, err := io.ReadAll(io.LimitReader(file, maxEnviron))
+	if err != nil {
+		return false
+	}
+	return bytes.HasPrefix(environ, []byte(mark)) || bytes.Contains(environ, []byte("\x00"+mark))
+}
+
+// find returns the live processes, other than this one, that belong.
+func find(belongs func(proc) bool) ([]proc, error) {
+	directory, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	names, err := directory.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	var found []proc
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		if p, lives := readProc(pid); lives && belongs(p) {
+			found = append(found, p)
+		}
+	}
+	return found, nil
+}
+
+// killAll kills what belongs, again and again until nothing does: a process may fork while it is looked for.
+// It gives up after killTimeout, or when ctx ends.
+func killAll(ctx context.Context, belongs func(proc) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		found, err := find(belongs)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		for _, p := range found {
+			p.kill(belongs)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("processes %s do not end: %w", numbers(found), ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// kill sends SIGKILL through a descriptor of the process, so that it meets no other one that got the same number since.
+func (p proc) kill(belongs func(proc) bool) {
+	handle, err := os.FindProcess(p.pid)
+	if err != nil {
+		return
+	}
+	defer handle.Release()
+	if now, lives := readProc(p.pid); lives && now.started == p.started && belongs(now) {
+		_ = handle.Signal(syscall.SIGKILL) // where this fails the process is found again
+	}
+}
+
+func numbers(found []proc) string {
+	var pids []string
+	for _, p := range found {
+		pids = append(pids, strconv.Itoa(p.pid))
+	}
+	slices.Sort(pids)
+	return strings.Join(pids, ", ")
+}
+
+// markOf is the marker of one process directory.
+func markOf(root string) string {
+	return marker + "=" + filepath.Base(filepath.Dir(root)) + "/" + filepath.Base(root)
+}

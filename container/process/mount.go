@@ -1,0 +1,258 @@
+package process
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/writ-run/writ/container"
+)
+
+// mountError is a mount that this runtime cannot make.
+type mountError struct {
+	path, reason, hint string
+}
+
+func (e *mountError) Error() string { return fmt.Sprintf("mount %q: %s", e.path, e.reason) }
+func (e *mountError) Hint() string  { return e.hint }
+
+// placed is a volume that is in a working directory now.
+type placed struct {
+	volume *volume
+	path   string   // clean and local
+	aside  string   // what was at path before, moved away; empty: nothing was
+	made   []string // parents made for it, outermost first
+}
+
+// tree is the private directory of one process: work, home, tmp, and what mounts hide.
+type tree struct {
+	root   string
+	placed []placed
+}
+
+func (t *tree) work() string { return filepath.Join(t.root, "work") }
+func (t *tree) home() string { return filepath.Join(t.root, "home") }
+func (t *tree) tmp() string  { return filepath.Join(t.root, "tmp") }
+
+// newTree makes the directories and moves the volumes in. On an error every volume is back where it was.
+func newTree(root string, mounts []container.Mount) (*tree, error) {
+	ordered, err := checkMounts(mounts)
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{root: root}
+	for _, directory := range []string{root, t.home(), t.tmp()} {
+		if err := os.Mkdir(directory, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if len(ordered) == 0 || ordered[0].path != "." {
+		if err := os.Mkdir(t.work(), 0o755); err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+	}
+	for _, p := range ordered {
+		if err := t.place(p); err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+	}
+	return t, nil
+}
+
+// checkMounts returns the volumes to place, outer before inner.
+func checkMounts(mounts []container.Mount) ([]placed, error) {
+	var ordered []placed
+	seen := map[string]bool{}
+	for _, m := range mounts {
+		path := filepath.Clean(m.Path)
+		own, ours := m.Volume.(*volume)
+		switch {
+		case m.Path == "":
+			return nil, &mountError{path: m.Path, reason: "no path"}
+		case strings.ContainsRune(m.Path, 0):
+			return nil, &mountError{path: m.Path, reason: "a path has no NUL byte"}
+		case (m.Volume == nil) == (m.Host == ""):
+			return nil, &mountError{path: m.Path, reason: "either a volume or a host directory, not both or neither"}
+		case seen[path]:
+			return nil, &mountError{path: m.Path, reason: "two mounts at one path"}
+		}
+		seen[path] = true
+		if m.Host != "" {
+			if info, err := os.Stat(m.Host); err != nil {
+				return nil, fmt.Errorf("mount %q: %w", m.Path, err)
+			} else if !info.IsDir() || !filepath.IsAbs(m.Host) {
+				return nil, &mountError{path: m.Path, reason: fmt.Sprintf("%q is no absolute path of a directory", m.Host)}
+			}
+			continue // seen where it is (See)
+		}
+		switch {
+		case filepath.IsAbs(path):
+			return nil, &mountError{path: m.Path, reason: "the process runtime has no file system of its own to mount at an absolute path in", hint: "use a path below the working directory"}
+		case !filepath.IsLocal(path):
+			return nil, &mountError{path: m.Path, reason: "leaves the working directory"}
+		case !ours:
+			return nil, &mountError{path: m.Path, reason: fmt.Sprintf("a volume of another runtime (%T)", m.Volume)}
+		}
+		ordered = append(ordered, placed{volume: own, path: path})
+	}
+	slices.SortStableFunc(ordered, func(a, b placed) int { return cmp.Compare(depth(a.path), depth(b.path)) })
+	return ordered, nil
+}
+
+func depth(path string) int {
+	if path == "." {
+		return 0
+	}
+	return 1 + strings.Count(path, "/")
+}
+
+// place moves one volume to its path.
+func (t *tree) place(p placed) error {
+	if err := p.volume.take("process " + filepath.Base(t.root)); err != nil {
+		return fmt.Errorf("mount %q: %w", p.path, err)
+	}
+	err := t.makeRoom(&p)
+	if err == nil {
+		err = move(p.volume.path, filepath.Join(t.work(), p.path))
+	}
+	if err != nil {
+		t.uncover(p)
+		p.volume.release()
+		return fmt.Errorf("mount %q: %w", p.path, err)
+	}
+	t.placed = append(t.placed, p)
+	return nil
+}
+
+// makeRoom makes the parents of p's path and moves away what is there. Symbolic links are not followed: they come from
+// a volume's content and could lead anywhere.
+func (t *tree) makeRoom(p *placed) error {
+	if p.path == "." {
+		return nil
+	}
+	elements := strings.Split(p.path, "/")
+	for i := range elements {
+		name := filepath.Join(elements[:i+1]...)
+		path := filepath.Join(t.work(), name)
+		last := i == len(elements)-1
+		info, err := os.Lstat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if last {
+				return nil
+			}
+			if err := os.Mkdir(path, 0o755); err != nil {
+				return err
+			}
+			p.made = append(p.made, path)
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%q is no directory, but %s", name, kind(info.Mode()))
+		case last:
+			aside := filepath.Join(t.root, "aside"+strconv.Itoa(len(t.placed)))
+			if err := move(path, aside); err != nil {
+				return err
+			}
+			p.aside = aside
+		}
+	}
+	return nil
+}
+
+// uncover puts back what a mount hid and removes the parents made for it, where they are empty.
+func (t *tree) uncover(p placed) {
+	// Where the task removed the parents, what the mount hid has gone with them, as it would in a container.
+	if p.aside != "" {
+		_ = move(p.aside, filepath.Join(t.work(), p.path))
+	}
+	for _, path := range slices.Backward(p.made) {
+		_ = os.Remove(path)
+	}
+}
+
+// close moves the volumes back and removes the tree. No process uses it any more.
+func (t *tree) close() error {
+	var problems []error
+	for _, p := range slices.Backward(t.placed) {
+		if err := t.takeBack(p); err != nil {
+			problems = append(problems, fmt.Errorf("mount %q: %w", p.path, err))
+		}
+		t.uncover(p)
+		p.volume.release()
+	}
+	t.placed = nil
+	return errors.Join(append(problems, container.RemoveAll(t.root))...)
+}
+
+// takeBack moves what is at p's path now to the volume's own. A task may have removed its directory, which makes the
+// volume empty, or replaced it by another directory; anything else in its place is an error, and the volume is empty.
+func (t *tree) takeBack(p placed) error {
+	err := t.isDirectory(p.path)
+	if err == nil {
+		err = move(filepath.Join(t.work(), p.path), p.volume.path)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, os.Mkdir(p.volume.path, 0o755))
+}
+
+// isDirectory checks that every element of a path below the working directory is a directory and no symbolic link.
+func (t *tree) isDirectory(path string) error {
+	elements := strings.Split(path, "/")
+	for i := range elements {
+		name := filepath.Join(elements[:i+1]...)
+		info, err := os.Lstat(filepath.Join(t.work(), name))
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("the task left %s at %q, not a directory", kind(info.Mode()), name)
+		}
+	}
+	return nil
+}
+
+// move renames a directory, also where a mode forbids its owner to write to it (a new parent is written into its "..")
+// or to its parent.
+func move(from, to string) error {
+	for directory, after := range map[string]string{from: to, filepath.Dir(from): filepath.Dir(from)} {
+		info, err := os.Lstat(directory)
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o300 != 0o300 {
+			if err := os.Chmod(directory, info.Mode()|0o700); err != nil {
+				return err
+			}
+			defer os.Chmod(after, info.Mode())
+		}
+	}
+	return os.Rename(from, to)
+}
+
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsRegular():
+		return "a file"
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return mode.Type().String()
+}

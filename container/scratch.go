@@ -1,0 +1,161 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// A Scratch is a private directory that lives as long as its process: removed by Close, or, when the process was killed,
+// by SweepScratch of another one. The process holds a lock on the directory itself, which the kernel drops with it.
+type Scratch struct {
+	path string
+	lock *os.File
+}
+
+// DefaultBase returns the directory in which a user's scratch directories are when nothing else is said:
+// writ-UID in the directory for temporary files.
+func DefaultBase() string {
+	return filepath.Join(os.TempDir(), "writ-"+strconv.Itoa(os.Geteuid()))
+}
+
+// OpenScratch makes a scratch directory (0700) whose name begins with prefix in base. A missing base is made (0700).
+// A base that belongs to somebody else, or that others may write to, is refused: they could put their own files there.
+func OpenScratch(base, prefix string) (*Scratch, error) {
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return nil, err
+	}
+	// Under the base's lock no sweep can see the directory before its own lock is held.
+	locked, err := lockBase(base)
+	if err != nil {
+		return nil, err
+	}
+	defer locked.Close()
+	path, err := os.MkdirTemp(base, prefix+"*")
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDirectory(path, 0)
+	if err != nil {
+		os.Remove(path)
+		return nil, err
+	}
+	return &Scratch{path, lock}, nil
+}
+
+// Path is the directory.
+func (s *Scratch) Path() string { return s.path }
+
+// Close removes the directory with all that is in it.
+func (s *Scratch) Close() error {
+	err := RemoveAll(s.path)
+	s.lock.Close()
+	return err
+}
+
+// SweepScratch removes the directories in base whose name begins with prefix and whose process has ended. Before a
+// directory goes, dead is called with its path; where dead fails the directory stays for the next sweep.
+func SweepScratch(base, prefix string, dead func(path string) error) error {
+	locked, err := lockBase(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	orphans, err := findOrphans(base, prefix)
+	locked.Close()
+	problems := []error{err}
+	for _, orphan := range orphans {
+		if err := dead(orphan.path); err != nil {
+			problems = append(problems, err)
+			orphan.lock.Close()
+			continue
+		}
+		problems = append(problems, orphan.Close())
+	}
+	return errors.Join(problems...)
+}
+
+// findOrphans returns the scratch directories that nobody holds, now held by the caller.
+func findOrphans(base, prefix string) ([]*Scratch, error) {
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		return nil, err
+	}
+	var orphans []*Scratch
+	var problems []error
+	for _, entry := range entries {
+		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), prefix) {
+			continue
+		}
+		path := filepath.Join(base, entry.Name())
+		lock, err := lockDirectory(path, syscall.LOCK_NB)
+		switch {
+		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, fs.ErrNotExist): // it lives, or has just ended well
+		case err != nil:
+			problems = append(problems, err)
+		default:
+			orphans = append(orphans, &Scratch{path, lock})
+		}
+	}
+	return orphans, errors.Join(problems...)
+}
+
+// lockBase checks that base is ours alone to write to, and locks it.
+func lockBase(base string) (*os.File, error) {
+	info, err := os.Lstat(base)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("directory %q: is not a directory, but %v", base, info.Mode().Type())
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return nil, fmt.Errorf("directory %q: belongs to user %d, not to %d", base, stat.Uid, os.Geteuid())
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("directory %q: mode %#o lets others write to it; want 0700", base, info.Mode().Perm())
+	}
+	return lockDirectory(base, 0)
+}
+
+// lockDirectory takes the exclusive lock on a directory; how is 0 or syscall.LOCK_NB.
+func lockDirectory(path string, how int) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|how)
+		if err == nil {
+			return file, nil
+		}
+		if err != syscall.EINTR {
+			file.Close()
+			return nil, fmt.Errorf("lock %q: %w", path, err)
+		}
+	}
+}
+
+// RemoveAll removes a tree as os.RemoveAll does, also where a directory in it may not be written to or read by its
+// owner (as Go's module cache leaves them). It follows no symbolic link.
+func RemoveAll(path string) error {
+	err := os.RemoveAll(path)
+	if err == nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	// Every problem of this walk shows again in the second attempt.
+	_ = filepath.WalkDir(path, func(name string, entry fs.DirEntry, _ error) error {
+		if entry != nil && entry.IsDir() {
+			_ = os.Chmod(name, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(path)
+}
