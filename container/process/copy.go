@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"syscall"
 )
 
@@ -41,16 +42,18 @@ func CopyTree(ctx context.Context, dst, src string) error {
 		return err
 	}
 	defer target.Close()
-	top, err := target.Stat(".")
-	if err != nil {
-		return err
-	}
-	c := &copier{ctx: ctx, target: target, top: top, links: map[inode]string{}}
 	info, err := source.Stat(".")
 	if err != nil {
 		return err
 	}
-	if err := c.entries(target, source, info, "."); err != nil {
+	if err := notWithin(dst, info); err != nil {
+		if created {
+			os.Remove(dst)
+		}
+		return fmt.Errorf("copy %q to %q: %w", src, dst, err)
+	}
+	c := &copier{ctx: ctx, target: target, links: map[inode]string{}}
+	if err := c.entries(target, source, "."); err != nil {
 		return fmt.Errorf("copy %q to %q: %w", src, dst, err)
 	}
 	if created {
@@ -59,20 +62,37 @@ func CopyTree(ctx context.Context, dst, src string) error {
 	return nil
 }
 
+// notWithin refuses a destination that would be copied into itself, again and again.
+func notWithin(dst string, source fs.FileInfo) error {
+	path, err := filepath.EvalSymlinks(dst)
+	if err != nil {
+		return err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	for {
+		info, err := os.Stat(path)
+		if err == nil && os.SameFile(info, source) {
+			return errors.New("the destination lies within the source")
+		}
+		if path == filepath.Dir(path) {
+			return nil
+		}
+		path = filepath.Dir(path)
+	}
+}
+
 type inode struct{ device, number uint64 }
 
 type copier struct {
 	ctx    context.Context
 	target *os.Root
-	top    fs.FileInfo      // of target
 	links  map[inode]string // files with more than one name: where their copy is
 }
 
-// entries copies what is in source into target; both are at the path at, source is info.
-func (c *copier) entries(target, source *os.Root, info fs.FileInfo, at string) error {
-	if os.SameFile(info, c.top) {
-		return fmt.Errorf("%q: the destination lies within the source", at)
-	}
+// entries copies what is in source into target; both are at the path at.
+func (c *copier) entries(target, source *os.Root, at string) error {
 	if depth(at) > maxDepth {
 		return fmt.Errorf("more than %d directories deep", maxDepth)
 	}
@@ -161,7 +181,7 @@ func (c *copier) directory(target, source *os.Root, name, at string, info fs.Fil
 		return err
 	}
 	defer to.Close()
-	if err := c.entries(to, from, info, at); err != nil {
+	if err := c.entries(to, from, at); err != nil {
 		return err
 	}
 	if existing != nil {
