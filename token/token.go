@@ -1,4 +1,11 @@
 // Package token is the JOSE envelope: it signs any claims into a JWT and verifies one into typed claims, strictly.
+//
+// Invariant: a Verified exists only where every check passed. What Parse returns is Unverified, another type, so that
+// the compiler keeps them apart. rfc8725bis (JWT best practice) holds rule by rule, see bestpractice_test.go.
+//
+//	raw ─▶ format ─▶ header ─▶ key ─▶ signature ─▶ claims ─▶ iss, aud, nbf, exp, ... ─▶ Verified
+//	         └─────────┴────────┴─────────┴──────────┴─▶ the rest is reported as skipped; after the signature,
+//	                                                     every claim is checked, so that the report names all that fails
 package token
 
 import (
@@ -7,6 +14,9 @@ import (
 
 	"github.com/writ-run/writ/key"
 )
+
+// DefaultMaxBytes bounds a token where its Profile does not: HTTP servers take no larger header than this anyway.
+const DefaultMaxBytes = 64 << 10
 
 // Claims is what a payload type embeds Registered for.
 type Claims interface{ Standard() Registered }
@@ -25,15 +35,6 @@ type Registered struct {
 // Standard returns the registered claims; it makes every struct that embeds Registered a Claims.
 func (r Registered) Standard() Registered { return r }
 
-// Audience is written as an array; it is read from an array or from one string.
-type Audience []string
-
-// NumericDate is Unix seconds (RFC 7519 section 2).
-type NumericDate int64
-
-// Time returns the instant.
-func (d NumericDate) Time() time.Time { return time.Unix(int64(d), 0) }
-
 // KeySet finds the keys that may have signed a token. An empty kid asks for every key.
 type KeySet interface {
 	Find(ctx context.Context, kid string) ([]key.Public, error)
@@ -50,24 +51,3 @@ type Profile struct {
 	MaxBytes int              // 0: DefaultMaxBytes
 	Now      func() time.Time // nil: time.Now
 }
-
-// Outcome of a check.
-type Outcome string
-
-// The outcomes of a check.
-const (
-	Passed  Outcome = "passed"
-	Failed  Outcome = "failed"
-	Skipped Outcome = "skipped" // not checked: not asked for, or an earlier check failed
-)
-
-// Check is one line of a Report. Name is a stable code: format, type, crit, algorithm, key, signature, claims, iss, aud, nbf, exp, life, ... or rule.
-// Want and Got never hold a token or a secret.
-type Check struct {
-	Name      string `json:"name"`
-	Want, Got string
-	Outcome   Outcome `json:"outcome"`
-}
-
-// Report lists every check in order; introspection, show and verify print the same list.
-type Report []Check

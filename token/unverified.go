@@ -1,0 +1,44 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Unverified is a decoded token that nobody has checked.
+type Unverified struct{ header, payload []byte }
+
+// Parse decodes a token of at most maxBytes (0: DefaultMaxBytes) without checking its signature. Header and payload
+// must be JSON objects in UTF-8 without duplicate members.
+func Parse(raw string, maxBytes int) (Unverified, error) {
+	s, err := split(raw, maxBytes)
+	if err != nil {
+		return Unverified{}, fmt.Errorf("%w: want a signed token of three parts, got %w", ErrMalformed, err)
+	}
+	payload, err := decodeSegment(s.payload64)
+	if err != nil {
+		return Unverified{}, fmt.Errorf("%w: the payload is %w", ErrMalformed, err)
+	}
+	for _, part := range []struct {
+		name string
+		data []byte
+	}{{"header", s.header}, {"payload", payload}} {
+		value := jsontext.Value(part.data)
+		if value.Kind() != '{' {
+			return Unverified{}, fmt.Errorf("%w: the %s is not a JSON object", ErrMalformed, part.name)
+		}
+		if !value.IsValid() {
+			problem := errors.New("not JSON in UTF-8 without duplicate members")
+			return Unverified{}, fmt.Errorf("%w: the %s is %w", ErrMalformed, part.name, problem)
+		}
+	}
+	return Unverified{s.header, payload}, nil
+}
+
+// Header returns the header's JSON as it stands in the token.
+func (u Unverified) Header() []byte { return u.header }
+
+// Payload returns the payload's JSON as it stands in the token.
+func (u Unverified) Payload() []byte { return u.payload }

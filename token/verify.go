@@ -1,0 +1,348 @@
+package token
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/writ-run/writ/key"
+)
+
+// maxTried bounds how many keys a token without kid is tried with.
+const maxTried = 32
+
+// Verified holds claims whose every check passed. Only Verify makes one; the zero value holds nothing.
+type Verified[C Claims] struct {
+	claims  *C
+	key     key.Public
+	payload []byte
+}
+
+// Claims returns the claims.
+func (v Verified[C]) Claims() C {
+	if v.claims == nil {
+		var none C
+		return none
+	}
+	return *v.claims
+}
+
+// Key returns the key that the token was verified with.
+func (v Verified[C]) Key() key.Public { return v.key }
+
+// Payload returns the payload's JSON as it was signed. It must not be changed.
+func (v Verified[C]) Payload() []byte { return v.payload }
+
+// Verify checks a compact JWS (RFC 7515 section 7.1) with claims in JSON (RFC 7519) against a key set and a profile.
+// The report lists every check in order. The error is an *Error, and errors.Is finds a sentinel for every failed check
+// in it; where the key set cannot be asked, it wraps that cause too.
+func Verify[C Claims](ctx context.Context, raw string, keys KeySet, p Profile) (Verified[C], Report, error) {
+	r := &reporter{report: make(Report, 0, len(order)+len(p.Required))}
+	v, verified := verify[C](ctx, r, raw, keys, p)
+	if !verified {
+		r.skipRest()
+		return Verified[C]{}, r.report, r.err()
+	}
+	checkClaims(r, (*v.claims).Standard(), v.payload, p)
+	if err := r.err(); err != nil {
+		return Verified[C]{}, r.report, err
+	}
+	return v, r.report, nil
+}
+
+// order is how checks are listed.
+var order = [...]string{"format", "type", "crit", "algorithm", "key", "signature", "claims", "iss", "aud", "nbf", "exp", "life"}
+
+// skipRest lists the checks that were not reached.
+func (r *reporter) skipRest() {
+	for _, name := range order {
+		if !slices.ContainsFunc(r.report, func(c Check) bool { return c.Name == name }) {
+			r.skip(name, "")
+		}
+	}
+}
+
+// verify does all that stands before the claims' own checks.
+func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet, p Profile) (v Verified[C], ok bool) {
+	const compact = "a signed token of three parts (compact JWS)"
+	s, err := split(raw, p.MaxBytes)
+	if err != nil {
+		r.fail("format", compact, err.Error(), ErrMalformed)
+		return v, false
+	}
+	h, err := decodeHeader(s.header)
+	if err != nil {
+		r.fail("format", "a header of one JSON object", err.Error(), ErrMalformed)
+		return v, false
+	}
+	r.pass("format", compact, "one")
+	if !checkHeader(r, h, p) {
+		return v, false
+	}
+	used, ok := checkSignature(ctx, r, h, s, keys)
+	if !ok {
+		return v, false
+	}
+	payload, err := decodeSegment(s.payload64)
+	if err == nil {
+		v.claims = new(C)
+		if err = json.Unmarshal(payload, v.claims); err != nil {
+			err = jsonError(err)
+		} else {
+			err = scan(payload, func(name string) error {
+				return foldsTo(name, "iss", "sub", "aud", "exp", "nbf", "iat", "jti")
+			})
+		}
+	}
+	if err != nil {
+		r.fail("claims", "one JSON object of claims", err.Error(), ErrClaims)
+		return v, false
+	}
+	r.pass("claims", "one JSON object of claims", "one")
+	v.key, v.payload = used, payload
+	return v, true
+}
+
+// checkHeader checks typ, cty, crit and b64.
+func checkHeader(r *reporter, h header, p Profile) bool {
+	want := "JWT"
+	if len(p.Types) > 0 {
+		want = strings.Join(p.Types, " or ")
+	}
+	switch {
+	case len(h.Encrypted) > 0:
+		r.fail("type", want, `"enc": an encrypted token`, ErrType)
+		return false
+	case mediaType(h.Content.text) == "jwt":
+		r.fail("type", want, `cty "JWT": a token within a token`, ErrType)
+		return false
+	case !h.Type.set && len(p.Types) == 0:
+		r.pass("type", want, "none")
+	case !h.Type.set:
+		r.fail("type", want, "none", ErrType)
+		return false
+	case !typeAllowed(h.Type.text, p.Types):
+		r.fail("type", want, quote(h.Type.text), ErrType)
+		return false
+	default:
+		r.pass("type", want, h.Type.text)
+	}
+	switch {
+	case len(h.Critical) > 0:
+		r.fail("crit", "none", quote(string(h.Critical)), ErrCritical)
+		return false
+	case len(h.Base64) > 0:
+		r.fail("crit", "none", `"b64"`, ErrCritical)
+		return false
+	}
+	r.pass("crit", "none", "none")
+	return true
+}
+
+func typeAllowed(typ string, allowed []string) bool {
+	got := mediaType(typ)
+	if len(allowed) == 0 {
+		return got == "jwt"
+	}
+	return slices.ContainsFunc(allowed, func(a string) bool { return mediaType(a) == got })
+}
+
+// mediaType compares as RFC 7515 section 4.1.9 says: without case, "application/" left away.
+func mediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }
+
+// quote shows text from an unverified token: short, and safe for terminals and logs.
+func quote(text string) string {
+	const most = 60
+	if len(text) > most {
+		return strconv.QuoteToASCII(text[:most]) + "..."
+	}
+	return strconv.QuoteToASCII(text)
+}
+
+// checkSignature finds the key, which decides the algorithm, and verifies.
+func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys KeySet) (key.Public, bool) {
+	const ours = "one of RS256, ES256, EdDSA"
+	algorithm := key.Algorithm(h.Algorithm.text)
+	switch algorithm {
+	case key.RS256, key.ES256, key.EdDSA:
+	case "Ed25519": // RFC 9864
+		algorithm = key.EdDSA
+	default:
+		r.fail("algorithm", ours, describeAlgorithm(h.Algorithm.text), ErrAlgorithm)
+		return key.Public{}, false
+	}
+	kid := h.KeyID.text
+	if h.KeyID.set && kid == "" {
+		r.fail("key", "a kid", "an empty one", ErrKey)
+		return key.Public{}, false
+	}
+	found, err := keys.Find(ctx, kid)
+	if err != nil {
+		r.fail("key", "an answer of the key set", err.Error(), ErrKey, err)
+		return key.Public{}, false
+	}
+	if len(found) == 0 {
+		got := "no key at all"
+		if kid != "" {
+			got = "kid " + quote(kid) + ", which is unknown"
+		}
+		r.fail("key", "a key of the key set", got, ErrKey)
+		return key.Public{}, false
+	}
+	var candidates []key.Public
+	for _, k := range found {
+		if k.Algorithm() == algorithm {
+			candidates = append(candidates, k)
+		}
+	}
+	if len(candidates) == 0 {
+		r.fail("algorithm", string(found[0].Algorithm())+", the key's one algorithm", h.Algorithm.text, ErrAlgorithm)
+		return key.Public{}, false
+	}
+	if len(candidates) > maxTried {
+		r.fail("key", "a kid", fmt.Sprintf("none, and %d keys to try", len(candidates)), ErrKey)
+		return key.Public{}, false
+	}
+	for _, k := range candidates {
+		if signatureHolds(k, s.signed, s.signature) {
+			r.pass("algorithm", string(algorithm), h.Algorithm.text)
+			r.pass("key", "a key of the key set", k.ID())
+			r.pass("signature", "of that key", "it holds")
+			return k, true
+		}
+	}
+	r.pass("algorithm", string(algorithm), h.Algorithm.text)
+	r.pass("key", "a key of the key set", candidates[0].ID())
+	r.fail("signature", "one by key "+candidates[0].ID(), "one that does not hold: the token was changed, or another key signed it", ErrSignature)
+	return key.Public{}, false
+}
+
+// describeAlgorithm names the classic attacks.
+func describeAlgorithm(name string) string {
+	switch {
+	case strings.EqualFold(name, "none"):
+		return quote(name) + ": no signature"
+	case strings.HasPrefix(strings.ToUpper(name), "HS"):
+		return quote(name) + ": a shared secret, never mixed with public keys"
+	}
+	return quote(name)
+}
+
+// signatureHolds does the raw verification.
+func signatureHolds(k key.Public, signed string, signature []byte) bool {
+	switch pub := k.Crypto().(type) {
+	case *rsa.PublicKey:
+		sum := sha256.Sum256([]byte(signed))
+		return rsa.VerifyPKCS1v15(pub, crypto.SHA256, sum[:], signature) == nil
+	case *ecdsa.PublicKey:
+		if len(signature) != 64 {
+			return false
+		}
+		sum := sha256.Sum256([]byte(signed))
+		return ecdsa.Verify(pub, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+	case ed25519.PublicKey:
+		return ed25519.Verify(pub, []byte(signed), signature)
+	}
+	return false
+}
+
+// checkClaims checks what the profile demands of the claims, all of it.
+func checkClaims(r *reporter, c Registered, payload []byte, p Profile) {
+	checkIssuer(r, c, p)
+	checkAudience(r, c, p)
+	now := time.Now()
+	if p.Now != nil {
+		now = p.Now()
+	}
+	checkTimes(r, c, p, now)
+	if len(p.Required) == 0 {
+		return
+	}
+	present := make(map[string]bool, 16)
+	scan(payload, func(name string) error { present[name] = true; return nil })
+	for _, name := range p.Required {
+		if !present[name] || name == "aud" && len(c.Audience) == 0 {
+			r.fail("required", name, "none", ErrRequired)
+		}
+	}
+}
+
+func checkIssuer(r *reporter, c Registered, p Profile) {
+	switch {
+	case p.Issuer == "":
+		r.skip("iss", "")
+	case c.Issuer != p.Issuer:
+		r.fail("iss", quote(p.Issuer), orNone(c.Issuer), ErrIssuer)
+	default:
+		r.pass("iss", p.Issuer, c.Issuer)
+	}
+}
+
+func checkAudience(r *reporter, c Registered, p Profile) {
+	if len(p.Audience) == 0 {
+		r.skip("aud", "")
+		return
+	}
+	want := strings.Join(p.Audience, " or ")
+	for _, one := range c.Audience {
+		if slices.Contains(p.Audience, one) {
+			r.pass("aud", want, one)
+			return
+		}
+	}
+	r.fail("aud", quote(want), orNone(strings.Join(c.Audience, ", ")), ErrAudience)
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return quote(text)
+}
+
+// checkTimes checks nbf, exp and the life between iat and exp.
+func checkTimes(r *reporter, c Registered, p Profile, now time.Time) {
+	clock := instant(now.Unix())
+	switch {
+	case c.NotBefore == 0:
+		r.skip("nbf", "")
+	case now.Add(p.Leeway).Unix() < int64(c.NotBefore):
+		r.fail("nbf", "at most "+clock, instant(int64(c.NotBefore)), ErrNotYetValid)
+	default:
+		r.pass("nbf", "at most "+clock, instant(int64(c.NotBefore)))
+	}
+	switch {
+	case c.Expiry == 0:
+		r.skip("exp", "")
+	case now.Add(-p.Leeway).Unix() >= int64(c.Expiry):
+		r.fail("exp", "after "+clock, instant(int64(c.Expiry)), ErrExpired)
+	default:
+		r.pass("exp", "after "+clock, instant(int64(c.Expiry)))
+	}
+	switch {
+	case p.MaxLife == 0:
+		r.skip("life", "")
+	case c.Expiry == 0 || c.IssuedAt == 0:
+		r.fail("life", "at most "+p.MaxLife.String(), "no exp or no iat", ErrLife)
+	case c.IssuedAt.Time().After(now.Add(max(p.Leeway, 30*time.Second))):
+		r.fail("life", "an iat of at most "+clock, instant(int64(c.IssuedAt)), ErrLife)
+	case time.Duration(c.Expiry-c.IssuedAt)*time.Second > p.MaxLife:
+		r.fail("life", "at most "+p.MaxLife.String(), (time.Duration(c.Expiry-c.IssuedAt) * time.Second).String(), ErrLife)
+	default:
+		r.pass("life", "at most "+p.MaxLife.String(), (time.Duration(c.Expiry-c.IssuedAt) * time.Second).String())
+	}
+}
+
+// instant is a time in UTC, to the second.
+func instant(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
