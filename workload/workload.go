@@ -9,28 +9,10 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/key"
-	"github.com/writ-run/writ/token"
 )
 
 // RunID is the handle of a registered run: a secret between its minter and its session (never a claim, never logged).
 type RunID string
-
-// Subject is who a run is: names only. A build has no Task and no Parent; a task of it names its build's run as Parent
-// and repeats its names, and gets the same ids.
-type Subject struct {
-	Team         string         `json:"team"`
-	Pipeline     string         `json:"pipeline,omitempty"`
-	InstanceVars map[string]any `json:"instance_vars,omitempty"`
-	Job          string         `json:"job,omitempty"`
-
-	Parent      RunID  `json:"parent,omitempty"`
-	Task        string `json:"task,omitempty"`
-	Step        string `json:"step,omitempty"`
-	Attempt     int    `json:"attempt,omitempty"`
-	ImageDigest string `json:"image_digest,omitempty"`
-	Runtime     string `json:"runtime,omitempty"`
-	Privileged  bool   `json:"privileged,omitempty"`
-}
 
 // IDs are the stable numbers of a run: a name keeps its id, no two builds share a BuildID.
 type IDs struct {
@@ -39,38 +21,6 @@ type IDs struct {
 	JobID      int64 `json:"jobid,omitzero"`
 	BuildID    int64 `json:"buildid"`
 }
-
-// Identity is the payload of an identity token.
-type Identity struct {
-	token.Registered
-	Team         string         `json:"team"`
-	TeamID       int64          `json:"teamid"`
-	Pipeline     string         `json:"pipeline,omitzero"`
-	PipelineID   int64          `json:"pipelineid,omitzero"`
-	InstanceVars map[string]any `json:"instance_vars,omitzero"`
-	Job          string         `json:"job,omitzero"`
-	JobID        int64          `json:"jobid,omitzero"`
-	Build        string         `json:"build,omitzero"`
-	BuildID      int64          `json:"buildid"`
-	Task         string         `json:"task,omitzero"`
-	Step         string         `json:"step,omitzero"`
-	Attempt      int            `json:"attempt,omitzero"`
-	ImageDigest  string         `json:"image_digest,omitzero"`
-	Runtime      string         `json:"runtime,omitzero"`
-	Privileged   bool           `json:"privileged"`
-}
-
-// Scope says how much of the identity goes into sub.
-type Scope string
-
-// The subject scopes of Concourse's idtoken, and task. Empty means pipeline.
-const (
-	ScopeTeam     Scope = "team"
-	ScopePipeline Scope = "pipeline"
-	ScopeInstance Scope = "instance"
-	ScopeJob      Scope = "job"
-	ScopeTask     Scope = "task"
-)
 
 // Limits bound a run.
 type Limits struct {
