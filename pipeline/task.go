@@ -1,0 +1,374 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// TaskTemplate is a task config whose ((vars)) are not filled in.
+type TaskTemplate struct {
+	file     string
+	root     *node
+	known    TaskConfig // what can be said before: see CheckPaths
+	Warnings []string   // params of the step that the task's file does not have
+}
+
+// TaskConfig is a task config, complete: no ((var)) is left in it.
+type TaskConfig struct {
+	Platform string
+	Inputs   []Input
+	Outputs  []Output
+	Params   map[string]string // the environment
+	Path     string            // executable
+	Args     []string
+	Dir      string // below the working directory; empty: the working directory
+	Command  string // path and arguments to show, one line: what came out of a var stands there as its ((reference))
+
+	platformAt Error
+	platformIs string // to show
+}
+
+// Input is a directory that the task finds. Path is clean; relative ones are below the working directory, and "." is it.
+type Input struct {
+	Name, Path string
+	Optional   bool
+	at         Error
+}
+
+// Output is a directory that the task leaves.
+type Output struct {
+	Name, Path string
+	at         Error
+}
+
+// ReadFile reads the task config that t.File names; file is its name for messages. The step's vars are put in and its params
+// win over the file's. Further ((vars)) stay for Value and Fill.
+func (t *Task) ReadFile(file string, data []byte) (*TaskTemplate, error) {
+	root, err := readYAML(file, data)
+	if err != nil {
+		return nil, err
+	}
+	if len(t.vars) > 0 {
+		count := 0
+		if root, err = (rebuilder{file: file, live: true}).replace(root, t.vars, &count); err != nil {
+			return nil, err
+		}
+	}
+	r := &reader{file: file}
+	template := r.taskTemplate(withParams(root, t.params))
+	if err := r.problems.orNil(); err != nil {
+		return nil, err
+	}
+	if t.params == nil || t.params.kind != mapping {
+		return template, nil
+	}
+	own := root.get("params")
+	for _, p := range t.params.pairs {
+		if name := p.key.text(); own == nil || own.kind == mapping && own.get(name) == nil {
+			template.Warnings = append(template.Warnings, name+" was defined in pipeline but missing from task file")
+		}
+	}
+	return template, nil
+}
+
+// withParams puts a step's params over those of a task config.
+func withParams(config, params *node) *node {
+	if params == nil || params.kind != mapping || config.kind != mapping {
+		return config
+	}
+	merged := *params
+	own := config.get("params")
+	if own != nil && own.kind == mapping {
+		merged.pairs = nil
+		for _, p := range own.pairs {
+			if params.get(p.key.text()) == nil {
+				merged.pairs = append(merged.pairs, p)
+			}
+		}
+		merged.pairs = append(merged.pairs, params.pairs...)
+	} else if own != nil && !own.null() {
+		return config // not a mapping, or a var: the reader has its say
+	}
+	result := *config
+	result.pairs = nil
+	for _, p := range config.pairs {
+		if p.key.text() != "params" {
+			result.pairs = append(result.pairs, p)
+		}
+	}
+	result.pairs = append(result.pairs, pair{&node{line: params.line, column: params.column, value: "params", shown: "params"}, &merged})
+	return &result
+}
+
+// taskTemplate checks what can be checked before the vars are filled in.
+func (r *reader) taskTemplate(n *node) *TaskTemplate {
+	t := &TaskTemplate{file: r.file, root: n}
+	r.later(func() { t.known = r.taskConfig(n) })
+	r.references(n)
+	return t
+}
+
+// Value is the config as a plain tree, for vars.Interpolate.
+func (t *TaskTemplate) Value() any { return t.root.plain() }
+
+// Fill reads the config once its vars are filled in: value is what Interpolate made of Value. Mistakes have the places that
+// they have in the file, and never show what came out of a var.
+func (t *TaskTemplate) Fill(value any) (TaskConfig, error) {
+	root, err := rebuilder{file: t.file}.node(value, t.root)
+	if err != nil {
+		return TaskConfig{}, err
+	}
+	r := &reader{file: t.file}
+	config := r.taskConfig(root)
+	if err := r.problems.orNil(); err != nil {
+		return TaskConfig{}, err
+	}
+	return config, nil
+}
+
+// CheckPlatform refuses a config for another platform than want, where that is known before the vars are filled in.
+func (t *TaskTemplate) CheckPlatform(want string) error { return t.known.CheckPlatform(want) }
+
+// CheckPlatform refuses a config for another platform than want.
+func (c TaskConfig) CheckPlatform(want string) error {
+	if c.Platform == "" || c.Platform == want {
+		return nil
+	}
+	at := c.platformAt
+	at.Text = fmt.Sprintf("platform %s: tasks run on this machine, which is %s", c.platformIs, want)
+	return at
+}
+
+// CheckPaths asks reserved about every path of an input and output.
+func (c TaskConfig) CheckPaths(reserved func(path string) error) error {
+	return c.reservedPaths(reserved).orNil()
+}
+
+func (c TaskConfig) reservedPaths(reserved func(path string) error) (problems Errors) {
+	ask := func(at Error, what, name, path string) {
+		if path == "" { // a var
+			return
+		}
+		if err := reserved(path); err != nil {
+			at.Text = what + " \"" + brief(name) + "\": " + err.Error()
+			problems = append(problems, at)
+		}
+	}
+	for _, input := range c.Inputs {
+		ask(input.at, "input", input.Name, input.Path)
+	}
+	for _, output := range c.Outputs {
+		ask(output.at, "output", output.Name, output.Path)
+	}
+	return problems
+}
+
+func (r *reader) taskConfig(n *node) TaskConfig {
+	var c TaskConfig
+	fields, ok := r.object(n, taskConfigSchema())
+	if fields == nil {
+		return c
+	}
+	if fields["platform"] == nil && ok {
+		r.fail(n, "a task config needs a platform: linux, for tasks of this machine")
+	}
+	if platform := fields["platform"]; platform != nil {
+		c.Platform, _ = r.text(platform, "platform")
+		c.platformAt, c.platformIs = r.at(platform), platform.quoted()
+	}
+	if image := fields["image_resource"]; image != nil {
+		r.image(image)
+	} else if ok && c.Platform == "linux" {
+		r.fail(n, "a task config for linux needs an image_resource: {type: mock, source: {mirror_self: true}}, which means this machine")
+	}
+	c.Params = r.params(fields["params"])
+	r.artifacts(&c, fields)
+	if run := fields["run"]; run != nil {
+		r.run(&c, run)
+	} else if ok {
+		r.fail(n, "a task config needs run.path: an image's own entrypoint is not yet in writ")
+	}
+	return c
+}
+
+// image checks that the image is this machine: any other waits for containers.
+func (r *reader) image(n *node) {
+	fields, ok := r.object(n, imageSchema())
+	if !ok {
+		return
+	}
+	const instead = "; for now {type: mock, source: {mirror_self: true}}, which means this machine"
+	if fields["type"] == nil {
+		r.fail(n, "an image_resource needs a type%s", instead)
+		return
+	}
+	name, ok := r.text(fields["type"], "type of an image_resource")
+	if !ok {
+		return
+	}
+	if name != "mock" {
+		r.fail(fields["type"], "image_resource of type %s: not yet in writ%s", fields["type"].quoted(), instead)
+		return
+	}
+	source := fields["source"]
+	if source == nil || source.null() {
+		r.fail(n, "image_resource of type mock without source.mirror_self: not yet in writ%s", instead)
+		return
+	}
+	members := r.table(source, "source of an image_resource")
+	self := source.get("mirror_self")
+	for _, p := range members {
+		if p.value != self {
+			r.fail(p.key, "%s in source of a mock image: not yet in writ; allowed: mirror_self", p.key.quoted())
+		}
+	}
+	if source.kind == mapping && (self == nil || !r.boolean(self, "mirror_self") && !self.open) {
+		r.fail(source, "image_resource of type mock without mirror_self: true: not yet in writ%s", instead)
+	}
+}
+
+// params reads the environment as Concourse does: null is empty, a number is text, a list or mapping is JSON.
+func (r *reader) params(n *node) map[string]string {
+	pairs := r.table(n, "params")
+	all := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		name, value := p.key.text(), p.value
+		if r.open(p.key, "a param's name") || r.open(value, "a param") {
+			continue
+		}
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			r.fail(p.key, "%s cannot name an environment variable", p.key.quoted())
+			continue
+		}
+		text, err := value.scalarText()
+		if value.kind != scalar {
+			var data []byte
+			data, err = json.Marshal(value.plain())
+			text = string(data)
+		}
+		switch {
+		case err != nil && value.secret:
+			r.fail(value, "param %s: %s cannot be written as JSON", p.key.quoted(), brief(value.shown))
+		case err != nil:
+			r.fail(value, "param %s: %v", p.key.quoted(), err)
+		case strings.ContainsRune(text, 0):
+			r.fail(value, "param %s holds a NUL character", p.key.quoted())
+		}
+		all[name] = text
+	}
+	return all
+}
+
+// artifacts reads inputs and outputs. An output at the path of an input is that input, changed.
+func (r *reader) artifacts(c *TaskConfig, fields map[string]*node) {
+	paths := map[string]string{}
+	for _, n := range r.list(fields["inputs"], "inputs") {
+		members, ok := r.object(n, inputSchema())
+		name, place, ok := r.artifact(n, members, ok, "input", paths)
+		optional := r.boolean(members["optional"], "optional")
+		if ok {
+			c.Inputs = append(c.Inputs, Input{Name: name, Path: place, Optional: optional, at: r.at(n)})
+		}
+	}
+	paths, names := map[string]string{}, map[string]bool{}
+	for _, n := range r.list(fields["outputs"], "outputs") {
+		members, ok := r.object(n, outputSchema())
+		name, place, ok := r.artifact(n, members, ok, "output", paths)
+		if !ok {
+			continue
+		}
+		if names[name] && name != "" {
+			r.fail(n, "output %s is there twice", members["name"].quoted())
+		}
+		names[name] = true
+		c.Outputs = append(c.Outputs, Output{Name: name, Path: place, at: r.at(n)})
+	}
+}
+
+// artifact reads name and path of an input or output; both are "" where a var stands.
+func (r *reader) artifact(n *node, members map[string]*node, complete bool, what string, paths map[string]string) (name, place string, ok bool) {
+	if members == nil {
+		return "", "", false
+	}
+	if members["name"] == nil {
+		if complete {
+			r.fail(n, "an %s needs a name", what)
+		}
+		return "", "", false
+	}
+	name = r.name(members["name"], "an "+what+"'s name")
+	place = name
+	shown := members["name"].quoted()
+	if members["path"] != nil {
+		if text, given := r.text(members["path"], "path of an "+what); !given {
+			place = ""
+		} else if text != "" {
+			place, shown = text, members["path"].quoted()
+		}
+	}
+	if place == "" {
+		return name, "", true
+	}
+	place = cleanPath(place)
+	if other, taken := paths[place]; taken {
+		r.fail(n, "%s %s: the path %s is already that of %s %s", what, members["name"].quoted(), shown, what, other)
+	}
+	paths[place] = members["name"].quoted()
+	return name, place, true
+}
+
+// cleanPath makes a path clean. As with Concourse a relative one never leaves the working directory: its .. are removed.
+func cleanPath(text string) string {
+	if path.IsAbs(text) {
+		return path.Clean(text)
+	}
+	var kept []string
+	for part := range strings.SplitSeq(text, "/") {
+		if part != ".." {
+			kept = append(kept, part)
+		}
+	}
+	return path.Join(".", path.Join(kept...))
+}
+
+func (r *reader) run(c *TaskConfig, n *node) {
+	fields, ok := r.object(n, runSchema())
+	if fields == nil {
+		return
+	}
+	if ok && (fields["path"] == nil || fields["path"].null()) {
+		r.fail(n, "a task config needs run.path: an image's own entrypoint is not yet in writ")
+		return
+	}
+	var given bool
+	if c.Path, given = r.text(fields["path"], "run.path"); given && c.Path == "" {
+		r.fail(fields["path"], "run.path must not be empty")
+	}
+	c.Dir, _ = r.text(fields["dir"], "run.dir")
+	words := []string{fields["path"].word()}
+	for _, n := range r.list(fields["args"], "run.args") {
+		arg, _ := r.text(n, "an argument of run.args")
+		c.Args = append(c.Args, arg)
+		words = append(words, n.word())
+	}
+	c.Command = oneLine(strings.Join(words, " "))
+}
+
+func (n *node) word() string {
+	if n == nil {
+		return ""
+	}
+	return n.shown
+}
+
+// oneLine is the first line of text, marked where there is more.
+func oneLine(text string) string {
+	first, rest, _ := strings.Cut(strings.TrimRight(text, "\n"), "\n")
+	first = strings.TrimRight(strings.ToValidUTF8(first, "?"), "\r ")
+	if rest != "" {
+		first += " ..."
+	}
+	return first
+}
