@@ -35,12 +35,20 @@ func readProc(pid int) (proc, bool) {
 	return p, err == nil && state != 'Z' && state != 'X'
 }
 
+// statProc reads one /proc/PID/stat in three system calls: it is done for every process of the machine whenever one of
+// ours ends, and os.ReadFile takes twice as long. The line is far shorter than the buffer.
 func statProc(pid int) (p proc, state byte, err error) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	fd, err := syscall.Open("/proc/"+strconv.Itoa(pid)+"/stat", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return proc{}, 0, err
 	}
-	return parseStat(data)
+	defer syscall.Close(fd)
+	var line [1024]byte
+	n, err := syscall.Read(fd, line[:])
+	if err != nil {
+		return proc{}, 0, err
+	}
+	return parseStat(line[:n])
 }
 
 // parseStat parses /proc/PID/stat (proc_pid_stat(5)): "pid (comm) state ppid pgrp session ...", starttime is field 22.

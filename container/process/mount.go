@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,7 @@ type placed struct {
 type tree struct {
 	root   string
 	placed []placed
+	log    *slog.Logger
 }
 
 func (t *tree) work() string { return filepath.Join(t.root, "work") }
@@ -41,12 +43,12 @@ func (t *tree) home() string { return filepath.Join(t.root, "home") }
 func (t *tree) tmp() string  { return filepath.Join(t.root, "tmp") }
 
 // newTree makes the directories and moves the volumes in. On an error every volume is back where it was.
-func newTree(root string, mounts []container.Mount) (*tree, error) {
+func newTree(root string, mounts []container.Mount, log *slog.Logger) (*tree, error) {
 	ordered, err := checkMounts(mounts)
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{root: root}
+	t := &tree{root: root, log: log}
 	for _, directory := range []string{root, t.home(), t.tmp()} {
 		if err := os.Mkdir(directory, 0o700); err != nil {
 			return nil, err
@@ -177,7 +179,8 @@ func (t *tree) uncover(p placed) {
 	}
 }
 
-// close moves the volumes back and removes the tree. No process uses it any more.
+// close moves the volumes back and removes the tree. No process uses it any more. What cannot be removed (a task with sudo
+// leaves files of root's) is logged: it changes nothing of how the task ended.
 func (t *tree) close() error {
 	var problems []error
 	for _, p := range slices.Backward(t.placed) {
@@ -188,7 +191,10 @@ func (t *tree) close() error {
 		p.volume.release()
 	}
 	t.placed = nil
-	return errors.Join(append(problems, container.RemoveAll(t.root))...)
+	if err := container.RemoveAll(t.root); err != nil {
+		t.log.Warn("the directory of an ended process could not be removed", "error", err)
+	}
+	return errors.Join(problems...)
 }
 
 // takeBack moves what is at p's path now to the volume's own. A task may have removed its directory, which makes the

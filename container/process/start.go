@@ -49,7 +49,7 @@ func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) 
 	p := &process{runtime: r, done: make(chan struct{})}
 	root := filepath.Join(r.scratch.Path(), "r"+strconv.Itoa(r.number()))
 	var err error
-	if p.tree, err = newTree(root, s.Mounts); err != nil {
+	if p.tree, err = newTree(root, s.Mounts, r.log); err != nil {
 		return nil, &startError{name: s.Name, reason: err}
 	}
 	if err := p.start(s, io); err != nil {

@@ -15,23 +15,36 @@ type volume struct {
 	path    string
 
 	mu     sync.Mutex
-	holder string // what has it now: a process, or the fork being made; empty: nobody
+	holder string // the process that has it now; empty: none
+	forks  int    // being made of it
 	closed bool
 }
 
 func (v *volume) Path() string { return v.path }
 
-// take reserves the volume for holder, which must be unique.
-func (v *volume) take(holder string) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+// free returns why nothing may be done with the volume now. It needs v.mu.
+func (v *volume) free() error {
 	switch {
 	case v.closed:
 		return fmt.Errorf("volume %q is closed", v.name)
-	case v.holder == holder:
-		return fmt.Errorf("volume %q is mounted twice", v.name)
 	case v.holder != "":
 		return fmt.Errorf("volume %q is in use by %s", v.name, v.holder)
+	}
+	return nil
+}
+
+// take reserves the volume for a process.
+func (v *volume) take(holder string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.holder == holder {
+		return fmt.Errorf("volume %q is mounted twice", v.name)
+	}
+	if v.forks > 0 {
+		return fmt.Errorf("volume %q is being forked", v.name)
+	}
+	if err := v.free(); err != nil {
+		return err
 	}
 	v.holder = holder
 	return nil
@@ -45,16 +58,26 @@ func (v *volume) release() {
 
 // Fork copies the volume. Files share their blocks where the file system can (btrfs, XFS).
 func (v *volume) Fork(ctx context.Context) (container.Volume, error) {
-	fork := v.runtime.volume(v.name)
-	if err := v.take("fork " + fork.path); err != nil {
+	if err := v.countFork(1); err != nil {
 		return nil, fmt.Errorf("fork: %w", err)
 	}
-	defer v.release()
+	defer v.countFork(-1)
+	fork := v.runtime.volume(v.name)
 	if err := CopyTree(ctx, fork.path, v.path); err != nil {
 		_ = container.RemoveAll(fork.path) // the error that counts is the first one; Close of the runtime takes the rest
 		return nil, fmt.Errorf("fork volume %q: %w", v.name, err)
 	}
 	return fork, nil
+}
+
+func (v *volume) countFork(more int) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	err := v.free()
+	if err == nil {
+		v.forks += more
+	}
+	return err
 }
 
 func (v *volume) Close() error {
@@ -63,8 +86,11 @@ func (v *volume) Close() error {
 	if v.closed {
 		return nil
 	}
-	if v.holder != "" {
-		return fmt.Errorf("close: volume %q is in use by %s", v.name, v.holder)
+	if v.forks > 0 {
+		return fmt.Errorf("close: volume %q is being forked", v.name)
+	}
+	if err := v.free(); err != nil {
+		return fmt.Errorf("close: %w", err)
 	}
 	if err := container.RemoveAll(v.path); err != nil {
 		return fmt.Errorf("close volume %q: %w", v.name, err)

@@ -64,7 +64,10 @@ func (p *process) Wait(ctx context.Context) (int, error) {
 		stop := p.abort()
 		<-p.done
 		stop()
-		return p.status, errors.Join(ctx.Err(), p.err)
+		if p.err != nil {
+			return p.status, errors.Join(ctx.Err(), p.err)
+		}
+		return p.status, ctx.Err()
 	}
 }
 
