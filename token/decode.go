@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -130,7 +131,9 @@ func decodeHeader(data []byte) (header, error) {
 	if err := json.Unmarshal(data, &h); err != nil {
 		return header{}, jsonError(err)
 	}
-	if err := scan(data, func(name string) error { return foldsTo(name, "alg", "kid", "typ", "cty", "crit", "b64", "enc") }); err != nil {
+	if err := scan(data, func(name, _ []byte) error {
+		return foldsTo(name, "alg", "kid", "typ", "cty", "crit", "b64", "enc")
+	}); err != nil {
 		return header{}, err
 	}
 	if !h.Algorithm.set {
@@ -159,51 +162,66 @@ func jsonError(err error) error {
 }
 
 // foldsTo refuses a name that differs from a known one in case only: which of both counts would be anyone's guess.
-func foldsTo(name string, known ...string) error {
+func foldsTo(name []byte, known ...string) error {
 	for _, k := range known {
-		if len(name) <= 2*len(k) && name != k && strings.EqualFold(name, k) {
+		if len(name) <= 2*len(k) && string(name) != k && bytes.EqualFold(name, []byte(k)) {
 			return fmt.Errorf("%.20q, which differs from %q in case only", name, k)
 		}
 	}
 	return nil
 }
 
-// scan calls f with the name of every member of a JSON object that is known to be well-formed.
-func scan(object []byte, f func(name string) error) error {
-	depth, atName := 0, false
-	for i := 0; i < len(object); i++ {
-		switch object[i] {
-		case '{', '[':
-			depth++
-			atName = depth == 1 && object[i] == '{'
-		case '}', ']':
-			depth--
-		case ',':
-			atName = depth == 1
-		case '"':
-			end, escaped := i+1, false
-			for object[end] != '"' {
-				if object[end] == '\\' {
-					end, escaped = end+1, true
-				}
-				end++
+// scan calls f with the name and the JSON of every member of an object that is known to be well-formed.
+func scan(object []byte, f func(name, value []byte) error) error {
+	at := 1 + bytes.IndexByte(object, '{')
+	for {
+		start := at + bytes.IndexByte(object[at:], '"')
+		if start < at {
+			return nil
+		}
+		end := stringEnd(object, start)
+		name := object[start+1 : end-1]
+		if bytes.IndexByte(object[start:end], '\\') >= 0 {
+			plain, err := jsontext.AppendUnquote(nil, object[start:end])
+			if err != nil {
+				return errors.New("a member name that cannot be read")
 			}
-			if atName {
-				name := string(object[i+1 : end])
-				if escaped {
-					plain, err := jsontext.AppendUnquote(nil, object[i:end+1])
-					if err != nil {
-						return errors.New("a member name that cannot be read")
-					}
-					name = string(plain)
-				}
-				if err := f(name); err != nil {
-					return err
-				}
-				atName = false
-			}
-			i = end
+			name = plain
+		}
+		value := end + bytes.IndexByte(object[end:], ':') + 1
+		at = valueEnd(object, value)
+		if err := f(name, bytes.TrimSpace(object[value:at])); err != nil {
+			return err
+		}
+		at++ // the comma, or the end
+	}
+}
+
+// stringEnd returns where the string that starts at i has ended.
+func stringEnd(text []byte, i int) int {
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
 		}
 	}
-	return nil
+	return i + 1
+}
+
+// valueEnd returns where the member's value that starts at i has ended: at the comma or bracket after it.
+func valueEnd(text []byte, i int) int {
+	for depth := 0; ; i++ {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i) - 1
+		case '{', '[':
+			depth++
+		case '}', ']', ',':
+			if depth == 0 {
+				return i
+			}
+			if text[i] != ',' {
+				depth--
+			}
+		}
+	}
 }

@@ -44,6 +44,13 @@ func (v Verified[C]) Key() key.Public { return v.key }
 // Payload returns the payload's JSON as it was signed. It must not be changed.
 func (v Verified[C]) Payload() []byte { return v.payload }
 
+// Members calls f with the name and the JSON of every claim, in their order. Neither must be changed or kept.
+func (v Verified[C]) Members(f func(name, value []byte)) {
+	if v.payload != nil {
+		scan(v.payload, func(name, value []byte) error { f(name, value); return nil })
+	}
+}
+
 // Verify checks a compact JWS (RFC 7515 section 7.1) with claims in JSON (RFC 7519) against a key set and a profile.
 // The report lists every check in order. The error is an *Error, and errors.Is finds a sentinel for every failed check
 // in it; where the key set cannot be asked, it wraps that cause too.
@@ -100,7 +107,7 @@ func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet,
 		if err = json.Unmarshal(payload, v.claims); err != nil {
 			err = jsonError(err)
 		} else {
-			err = scan(payload, func(name string) error {
+			err = scan(payload, func(name, _ []byte) error {
 				return foldsTo(name, "iss", "sub", "aud", "exp", "nbf", "iat", "jti")
 			})
 		}
@@ -270,7 +277,7 @@ func checkClaims(r *reporter, c Registered, payload []byte, p Profile) {
 		return
 	}
 	present := make(map[string]bool, 16)
-	scan(payload, func(name string) error { present[name] = true; return nil })
+	scan(payload, func(name, _ []byte) error { present[string(name)] = true; return nil })
 	for _, name := range p.Required {
 		if !present[name] || name == "aud" && len(c.Audience) == 0 {
 			r.fail("required", name, "none", ErrRequired)

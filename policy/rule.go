@@ -1,0 +1,327 @@
+package policy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+	"github.com/go-json-experiment/json"
+)
+
+// The bounds of a rule.
+const (
+	maxSource = 4096    // bytes of text
+	maxNodes  = 512     // parts of the expression
+	maxMemory = 100_000 // elements that an evaluation may make
+)
+
+// builtins of expr that rules may use: none has an effect, and none makes much of little.
+var builtins = []string{"len", "lower", "upper", "trim", "all", "any", "one", "none"}
+
+// Rule is a compiled rule. The zero value refuses everything.
+type Rule struct {
+	source  string
+	program *vm.Program
+	roots   map[string]bool // the top-level claims that it reads
+}
+
+// String returns the rule's text.
+func (r Rule) String() string { return r.source }
+
+// Compile compiles a rule: a boolean expression (expr-lang) over the claims by name. `aud` is always a list; `matches`
+// is anchored at both ends and takes a literal pattern (RE2); `has("claim")` tells whether a claim is there, and
+// reading one that is not refuses. A rule that can be seen not to be boolean is refused here.
+func Compile(source string) (Rule, error) {
+	if strings.TrimSpace(source) == "" {
+		return Rule{}, errors.New("the rule is empty")
+	}
+	if len(source) > maxSource {
+		return Rule{}, fmt.Errorf("the rule has %d bytes; at most %d are taken", len(source), maxSource)
+	}
+	tree, err := parser.Parse(source)
+	if err != nil {
+		return Rule{}, err
+	}
+	c := &checker{roots: map[string]bool{}}
+	ast.Walk(&tree.Node, c)
+	if c.problem != nil {
+		return Rule{}, c.problem
+	}
+	options := []expr.Option{expr.Env(new(environment).functions()), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(patcher{}), expr.DisableAllBuiltins()}
+	for _, name := range builtins {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	program, err := expr.Compile(source, options...)
+	if err != nil {
+		return Rule{}, err
+	}
+	return Rule{source: source, program: program, roots: c.roots}, nil
+}
+
+// Eval tells whether the rule holds for claims as JSON decodes them. An error refuses: it is a *MissingError, or says
+// what could not be computed.
+func (r Rule) Eval(claims map[string]any) (bool, error) {
+	if r.program == nil {
+		return false, errors.New("no rule was compiled")
+	}
+	if one, isString := claims["aud"].(string); isString {
+		copied := make(map[string]any, len(claims))
+		for name, value := range claims {
+			copied[name] = value
+		}
+		copied["aud"] = []any{one}
+		claims = copied
+	}
+	return r.run(claims)
+}
+
+func (r Rule) run(claims map[string]any) (holds bool, err error) {
+	defer func() {
+		if recover() != nil {
+			holds, err = false, errors.New("the rule cannot be evaluated over these claims")
+		}
+	}()
+	machine := vm.VM{MemoryBudget: maxMemory}
+	e := environment{claims: claims}
+	result, err := machine.Run(r.program, e.functions())
+	if e.problem != nil { // the expression went on with nil; what came of it does not count
+		return false, e.problem
+	}
+	if err != nil {
+		return false, fmt.Errorf("the rule cannot be evaluated: %v", firstLine(err))
+	}
+	holds, isBool := result.(bool)
+	if !isBool {
+		return false, fmt.Errorf("the rule gives a %T, not true or false", result)
+	}
+	return holds, nil
+}
+
+// firstLine drops the picture of the expression that expr adds to its errors.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// members are claims that can be looked through without decoding all.
+type members interface {
+	Members(f func(name, value []byte))
+}
+
+// evalMembers decodes of verified claims only what the rule reads.
+func (r Rule) evalMembers(m members) (bool, error) {
+	claims := make(map[string]any, len(r.roots))
+	var problem error
+	m.Members(func(name, value []byte) {
+		if !r.roots[string(name)] {
+			return
+		}
+		if text, plain := plainString(value); plain {
+			claims[string(name)] = text
+			return
+		}
+		var decoded any
+		if json.Unmarshal(value, &decoded) != nil {
+			problem = fmt.Errorf("the claim %q cannot be read", name)
+		}
+		claims[string(name)] = decoded
+	})
+	if problem != nil {
+		return false, problem
+	}
+	return r.Eval(claims)
+}
+
+// plainString reads a JSON string without escapes.
+func plainString(value []byte) (string, bool) {
+	if len(value) < 2 || value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
+		return "", false
+	}
+	return string(value[1 : len(value)-1]), true
+}
+
+// environment is what an expression sees. The patcher turns every name into a call of Claim and every member into one
+// of Member, so that what is missing is noticed instead of being nil.
+type environment struct {
+	claims  map[string]any
+	problem error // the first thing that could not be read
+}
+
+// functions are what the patched expression calls. Their type is the one that expr calls without reflection.
+func (e *environment) functions() map[string]any {
+	return map[string]any{"Claim": e.claim, "Member": e.member, "Has": e.has}
+}
+
+// claim is a top-level claim.
+func (e *environment) claim(arguments ...any) any {
+	name, _ := arguments[0].(string)
+	value, there := e.claims[name]
+	if !there {
+		return e.fail(&MissingError{name})
+	}
+	return value
+}
+
+// member is a member of an object or an element of a list.
+func (e *environment) member(arguments ...any) any {
+	property := arguments[1]
+	switch base := arguments[0].(type) {
+	case map[string]any:
+		name, isString := property.(string)
+		if value, there := base[name]; isString && there {
+			return value
+		}
+		return e.fail(&MissingError{fmt.Sprint(property)})
+	case []any:
+		index, isInt := property.(int)
+		if isInt && index < 0 {
+			index += len(base)
+		}
+		if isInt && index >= 0 && index < len(base) {
+			return base[index]
+		}
+		return e.fail(&MissingError{fmt.Sprintf("[%v]", property)})
+	}
+	return e.fail(fmt.Errorf("the rule cannot be evaluated: a %T has no members", arguments[0]))
+}
+
+// has tells whether a claim is there; a dot goes into objects.
+func (e *environment) has(arguments ...any) any {
+	path, _ := arguments[0].(string)
+	var at any = e.claims
+	for name := range strings.SplitSeq(path, ".") {
+		object, isObject := at.(map[string]any)
+		if !isObject {
+			return false
+		}
+		if at, isObject = object[name]; !isObject {
+			return false
+		}
+	}
+	return true
+}
+
+// fail keeps the first problem.
+func (e *environment) fail(problem error) any {
+	if e.problem == nil {
+		e.problem = problem
+	}
+	return nil
+}
+
+// checker refuses what rules may not do, and collects the claims that a rule reads.
+type checker struct {
+	roots   map[string]bool
+	problem error
+}
+
+// Visit looks at one part.
+func (c *checker) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if strings.HasPrefix(n.Value, "$") {
+			c.refuse(n, n.Value+" is not a claim")
+		}
+		c.roots[n.Value] = true
+	case *ast.BuiltinNode:
+		if !slices.Contains(builtins, n.Name) {
+			c.notFunction(n, n.Name)
+		}
+	case *ast.VariableDeclaratorNode:
+		c.refuse(n, "let is not allowed in a rule")
+	case *ast.SequenceNode:
+		c.refuse(n, "; is not allowed in a rule")
+	case *ast.ChainNode:
+		c.refuse(n, `?. is not allowed in a rule; use has("claim.member")`)
+	case *ast.CallNode:
+		c.call(n)
+	case *ast.BinaryNode:
+		switch n.Operator {
+		case "??":
+			c.refuse(n, `?? is not allowed in a rule; use has("claim")`)
+		case "..":
+			c.refuse(n, "ranges are not allowed in a rule")
+		case "matches":
+			if err := checkPattern(n); err != nil {
+				c.refuse(n, err.Error())
+			}
+		}
+	}
+}
+
+func (c *checker) call(n *ast.CallNode) {
+	name, isName := n.Callee.(*ast.IdentifierNode)
+	if !isName || name.Value != "has" {
+		called := "that"
+		if isName {
+			called = name.Value
+		}
+		c.notFunction(n, called)
+		return
+	}
+	if len(n.Arguments) != 1 {
+		c.refuse(n, `has takes one claim: has("claim")`)
+		return
+	}
+	claim, isLiteral := n.Arguments[0].(*ast.StringNode)
+	if !isLiteral || claim.Value == "" {
+		c.refuse(n, `has takes a claim's name as text: has("claim")`)
+		return
+	}
+	root, _, _ := strings.Cut(claim.Value, ".")
+	c.roots[root] = true
+}
+
+func (c *checker) notFunction(n ast.Node, name string) {
+	c.refuse(n, fmt.Sprintf("%s is not a function of rules, which have has, %s", name, strings.Join(builtins, ", ")))
+}
+
+func (c *checker) refuse(n ast.Node, text string) {
+	if c.problem == nil {
+		c.problem = fmt.Errorf("column %d: %s", n.Location().From+1, text)
+	}
+}
+
+func checkPattern(n *ast.BinaryNode) error {
+	pattern, isLiteral := n.Right.(*ast.StringNode)
+	if !isLiteral {
+		return errors.New("matches takes a literal pattern")
+	}
+	if _, err := regexp.Compile(anchored(pattern.Value)); err != nil {
+		return fmt.Errorf("pattern %q: %w", pattern.Value, err)
+	}
+	return nil
+}
+
+// anchored makes a pattern match whole texts only.
+func anchored(pattern string) string { return `\A(?:` + pattern + `)\z` }
+
+// patcher puts calls in the place of names and members, and anchors patterns.
+type patcher struct{}
+
+// Visit changes one part.
+func (patcher) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if n.Value != "has" {
+			ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: "Claim"}, Arguments: []ast.Node{&ast.StringNode{Value: n.Value}}})
+		}
+	case *ast.MemberNode:
+		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: "Member"}, Arguments: []ast.Node{n.Node, n.Property}})
+	case *ast.CallNode:
+		if name, isName := n.Callee.(*ast.IdentifierNode); isName && name.Value == "has" {
+			ast.Patch(&n.Callee, &ast.IdentifierNode{Value: "Has"})
+		}
+	case *ast.BinaryNode:
+		if pattern, isLiteral := n.Right.(*ast.StringNode); isLiteral && n.Operator == "matches" && !strings.HasPrefix(pattern.Value, `\A(?:`) {
+			ast.Patch(&n.Right, &ast.StringNode{Value: anchored(pattern.Value)})
+		}
+	}
+}
