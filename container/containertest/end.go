@@ -38,7 +38,7 @@ func testAbort(t *testing.T, f *fixture) {
 func testAbortStubborn(t *testing.T, f *fixture) {
 	one, two := sleeper(), sleeper()
 	var output buffer
-	p := f.start(shell(fmt.Sprintf("trap '' TERM; (trap '' TERM HUP INT; sleep %s; sleep %s) & sleep %s & until grep -q sleep /proc/$!/cmdline; do :; done; kill -s STOP $!; echo ready; while :; do wait; done", one, one, two)),
+	p := f.start(shell(fmt.Sprintf("trap '' TERM; (trap '' TERM HUP INT; sleep %s; sleep %s) & sleep %s & until grep -q ^sleep /proc/$!/cmdline; do :; done; kill -s STOP $!; echo ready; while :; do wait; done", one, one, two)),
 		container.IO{Stdout: &output})
 	output.await(t, "ready")
 	await(t, "processes of the test", func() bool { return sleeps(one) && sleeps(two) })
