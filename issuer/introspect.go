@@ -1,0 +1,296 @@
+package issuer
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/time/rate"
+
+	"github.com/writ-run/writ/token"
+	"github.com/writ-run/writ/workload"
+)
+
+// maxIntrospect bounds a request: a token of the largest size, form-encoded, with an audience.
+const maxIntrospect = 2 * token.DefaultMaxBytes
+
+// introspection is the validation endpoint (RFC 7662). It is open to whoever holds the token, so what it tells a
+// stranger is one bit: only where the signature holds does it say why.
+type introspection struct {
+	issuer  *Issuer
+	limiter *limiter
+}
+
+func newIntrospection(i *Issuer) *introspection {
+	return &introspection{i, newLimiter(i.config.Rate, i.now)}
+}
+
+func (h *introspection) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if wait := h.limiter.wait(r.RemoteAddr); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+		h.issuer.metrics.introspection.WithLabelValues("rate_limited").Inc()
+		refuse(w, http.StatusTooManyRequests, "rate_limited", "too many introspections from this address")
+		return
+	}
+	q, problem := readQuestion(w, r)
+	if problem != nil {
+		h.issuer.metrics.introspection.WithLabelValues("invalid_request").Inc()
+		refuse(w, problem.status, "invalid_request", problem.description)
+		return
+	}
+	body, result := h.answer(r, q)
+	h.issuer.metrics.introspection.WithLabelValues(result).Inc()
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(body)
+}
+
+// question is what is asked.
+type question struct{ token, audience string }
+
+type problem struct {
+	status      int
+	description string
+}
+
+const oneForm = "give the token in exactly one way: form field token, JSON {\"token\":...}, or bearer header"
+
+// readQuestion reads exactly one form of the token.
+func readQuestion(w http.ResponseWriter, r *http.Request) (question, *problem) {
+	bearer, problem := bearerToken(r)
+	if problem != nil {
+		return question{}, problem
+	}
+	if r.URL.RawQuery != "" {
+		return question{}, bad("the query is not read: a token in a URL ends up in logs")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxIntrospect))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return question{}, newProblem(http.StatusRequestEntityTooLarge, "the body has more than "+strconv.Itoa(maxIntrospect)+" bytes")
+	}
+	if err != nil {
+		return question{}, bad("the body cannot be read")
+	}
+	q, problem := parseBody(r.Header.Get("Content-Type"), body)
+	switch {
+	case problem != nil:
+		return question{}, problem
+	case (bearer == "") == (q.token == ""):
+		return question{}, bad(oneForm)
+	case bearer != "":
+		q.token = bearer
+	}
+	return q, nil
+}
+
+func newProblem(status int, description string) *problem { return &problem{status, description} }
+func bad(description string) *problem                    { return newProblem(http.StatusBadRequest, description) }
+
+// bearerToken reads an Authorization header (RFC 6750 section 2.1).
+func bearerToken(r *http.Request) (string, *problem) {
+	values := r.Header.Values("Authorization")
+	if len(values) == 0 {
+		return "", nil
+	}
+	scheme, bearer, _ := strings.Cut(values[0], " ")
+	if len(values) > 1 || !strings.EqualFold(scheme, "bearer") || strings.TrimSpace(bearer) == "" {
+		return "", bad("the Authorization header is not one bearer token")
+	}
+	return strings.TrimSpace(bearer), nil
+}
+
+// parseBody reads a form or JSON; an empty body asks nothing.
+func parseBody(contentType string, body []byte) (question, *problem) {
+	if len(body) == 0 {
+		return question{}, nil
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return question{}, newProblem(http.StatusUnsupportedMediaType, "want Content-Type application/x-www-form-urlencoded or application/json")
+	}
+	switch media {
+	case "application/x-www-form-urlencoded":
+		return parseForm(string(body))
+	case "application/json":
+		var q struct {
+			Token    *string `json:"token"`
+			Hint     string  `json:"token_type_hint"`
+			Audience string  `json:"audience"`
+		}
+		if err := json.Unmarshal(body, &q, json.RejectUnknownMembers(true)); err != nil {
+			return question{}, bad(`the body is not {"token":...}, with audience where it matters`)
+		}
+		if q.Token != nil && *q.Token == "" {
+			return question{}, bad("the token is empty")
+		}
+		if q.Token == nil {
+			return question{audience: q.Audience}, nil
+		}
+		return question{*q.Token, q.Audience}, nil
+	}
+	return question{}, newProblem(http.StatusUnsupportedMediaType, "want Content-Type application/x-www-form-urlencoded or application/json")
+}
+
+func parseForm(body string) (question, *problem) {
+	form, err := url.ParseQuery(body)
+	if err != nil {
+		return question{}, bad("the body is not a form")
+	}
+	if len(form["token"]) > 1 || len(form["audience"]) > 1 {
+		return question{}, bad("a form field is there twice; " + oneForm)
+	}
+	if form.Has("token") && form.Get("token") == "" {
+		return question{}, bad("the token is empty")
+	}
+	return question{form.Get("token"), form.Get("audience")}, nil
+}
+
+// answer is the response and, for the metrics, its result.
+func (h *introspection) answer(r *http.Request, q question) (body []byte, result string) {
+	i := h.issuer
+	profile := token.Profile{Issuer: i.config.URL, Required: []string{"exp", "jti"}, Now: i.now}
+	if q.audience != "" {
+		profile.Audience = []string{q.audience}
+	}
+	verified, report, err := token.Verify[workload.Identity](r.Context(), q.token, i.keys, profile)
+	if err != nil {
+		if !report.SignatureHolds() {
+			return inactive("", ""), "inactive"
+		}
+		reason := reasonOf(err)
+		return inactive(reason, detailOf(report)), reason
+	}
+	if !i.live(verified.Claims().ID) {
+		return inactive("run_ended", "the run has ended, was killed, or is not known here"), "run_ended"
+	}
+	// The payload is an object that we signed; its members follow "active".
+	payload := verified.Payload()
+	body = make([]byte, 0, len(payload)+16)
+	body = append(body, `{"active":true,`...)
+	return append(body, payload[1:]...), "active"
+}
+
+// reasonOf is the code of the first failed check, by weight.
+func reasonOf(err error) string {
+	for _, one := range [...]struct {
+		err  error
+		code string
+	}{
+		{token.ErrClaims, "invalid_claims"},
+		{token.ErrRequired, "invalid_claims"},
+		{token.ErrIssuer, "wrong_issuer"},
+		{token.ErrExpired, "expired"},
+		{token.ErrNotYetValid, "not_yet_valid"},
+		{token.ErrAudience, "wrong_audience"},
+	} {
+		if errors.Is(err, one.err) {
+			return one.code
+		}
+	}
+	return "invalid"
+}
+
+// detailOf names every failed check.
+func detailOf(report token.Report) string {
+	return (&token.Error{Failed: report.Failed()}).Error()
+}
+
+func inactive(reason, detail string) []byte {
+	if reason == "" {
+		return []byte(`{"active":false}`)
+	}
+	body, err := json.Marshal(struct {
+		Active bool   `json:"active"`
+		Reason string `json:"reason"`
+		Detail string `json:"detail,omitzero"`
+	}{false, reason, detail})
+	if err != nil {
+		return []byte(`{"active":false}`)
+	}
+	return body
+}
+
+// maxPeers bounds the addresses that the limiter remembers.
+const maxPeers = 8192
+
+// limiter bounds the requests of each peer address; IPv6 addresses count by their /64.
+type limiter struct {
+	rate rate.Limit
+	now  func() time.Time
+
+	mu    sync.Mutex
+	peers map[netip.Prefix]*rate.Limiter
+}
+
+func newLimiter(perSecond float64, now func() time.Time) *limiter {
+	return &limiter{rate: rate.Limit(perSecond), now: now, peers: map[netip.Prefix]*rate.Limiter{}}
+}
+
+// wait is how long a peer must wait; 0: not at all.
+func (l *limiter) wait(remote string) time.Duration {
+	now := l.now()
+	reservation := l.of(peer(remote), now).ReserveN(now, 1)
+	delay := reservation.DelayFrom(now)
+	if delay > 0 {
+		reservation.CancelAt(now)
+	}
+	return delay
+}
+
+func (l *limiter) of(p netip.Prefix, now time.Time) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known := l.peers[p]; known != nil {
+		return known
+	}
+	if len(l.peers) >= maxPeers {
+		burst := float64(l.burst())
+		for other, bucket := range l.peers { // a full bucket is as good as a new one
+			if bucket.TokensAt(now) >= burst {
+				delete(l.peers, other)
+			}
+		}
+		for other := range l.peers { // under attack from many addresses, some are forgotten
+			if len(l.peers) < maxPeers {
+				break
+			}
+			delete(l.peers, other)
+		}
+	}
+	made := rate.NewLimiter(l.rate, l.burst())
+	l.peers[p] = made
+	return made
+}
+
+func (l *limiter) burst() int { return max(1, int(l.rate)) }
+
+// peer is the network that counts as one peer.
+func peer(remote string) netip.Prefix {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	bits := 32
+	if address = address.Unmap().WithZone(""); address.Is6() {
+		bits = 64
+	}
+	prefix, err := address.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return prefix
+}
