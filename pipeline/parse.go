@@ -41,13 +41,12 @@ func (r *reader) pipeline(n *node) Pipeline {
 		r.fail(n, "a pipeline must be a mapping, not %s; allowed: jobs, var_sources", n.describe())
 		return p
 	}
-	fields, ok := r.object(withoutAnchors(n, pipelineSchema()), pipelineSchema())
+	fields, whole := r.object(withoutAnchors(n, pipelineSchema()), pipelineSchema())
 	r.sources = map[string]bool{}
 	p.VarSources = r.varSources(fields["var_sources"])
 	jobs := fields["jobs"]
-	if jobs == nil && ok {
+	if jobs == nil && whole {
 		r.fail(n, "a pipeline has at least one job: jobs is missing")
-		return p
 	}
 	items := r.list(jobs, "jobs")
 	if jobs != nil && len(items) == 0 && len(r.problems) == 0 {
@@ -82,13 +81,15 @@ func withoutAnchors(n *node, s schema) *node {
 }
 
 func (r *reader) job(n *node) (Job, bool) {
-	fields, ok := r.object(n, jobSchema())
-	if !ok {
+	fields, whole := r.object(n, jobSchema())
+	if fields == nil {
 		return Job{}, false
 	}
 	var job Job
 	if fields["name"] == nil {
-		r.fail(n, "a job needs a name")
+		if whole {
+			r.fail(n, "a job needs a name")
+		}
 		return Job{}, false
 	}
 	before := len(r.problems)
@@ -98,7 +99,9 @@ func (r *reader) job(n *node) (Job, bool) {
 	}
 	r.idle(n, fields)
 	if plan := fields["plan"]; plan == nil {
-		r.fail(n, "job %q has no plan", job.Name)
+		if whole {
+			r.fail(n, "job %q has no plan", job.Name)
+		}
 	} else {
 		job.Plan.Do = r.steps(plan, fmt.Sprintf("plan of job %q", job.Name))
 	}
@@ -161,14 +164,16 @@ func (r *reader) varSources(n *node) []VarSource {
 }
 
 func (r *reader) varSource(n *node) (VarSource, *node) {
-	fields, ok := r.object(n, varSourceSchema())
-	if !ok {
+	fields, whole := r.object(n, varSourceSchema())
+	if fields == nil {
 		return VarSource{}, nil
 	}
 	source := VarSource{at: r.at(n)}
 	for _, name := range []string{"name", "type"} {
 		if fields[name] == nil {
-			r.fail(n, "a var source needs a %s", name)
+			if whole {
+				r.fail(n, "a var source needs a %s", name)
+			}
 			return VarSource{}, nil
 		}
 	}

@@ -120,7 +120,11 @@ type Error struct {
 	File         string
 	Line, Column int // from 1; 0: the whole file
 	Text         string
+	help         string
 }
+
+// Hint says what may help.
+func (e Error) Hint() string { return e.help }
 
 func (e Error) Error() string { return e.place() + ": " + e.Text }
 
@@ -150,6 +154,17 @@ func (e Errors) Error() string {
 		lines = append(lines, one.Error())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Hint says what may help, each thing once.
+func (e Errors) Hint() string {
+	var hints []string
+	for _, one := range e {
+		if one.help != "" && !slices.Contains(hints, one.help) {
+			hints = append(hints, one.help)
+		}
+	}
+	return strings.Join(hints, "\n")
 }
 
 func (e Errors) orNil() error {

@@ -53,9 +53,9 @@ func (r *reader) open(n *node, what string) bool {
 	return true
 }
 
-// object returns a mapping's fields by name, after it has reported those that do not belong in it. ok is false where n is no
-// mapping, and where a var stands for some of it.
-func (r *reader) object(n *node, s schema) (fields map[string]*node, ok bool) {
+// object returns a mapping's fields by name, nil where n is none, after it has reported those that do not belong in it.
+// whole is false where a field that is missing may be meant by one that is not known, or be part of a var.
+func (r *reader) object(n *node, s schema) (fields map[string]*node, whole bool) {
 	if r.open(n, s.what) {
 		return nil, false
 	}
@@ -63,7 +63,7 @@ func (r *reader) object(n *node, s schema) (fields map[string]*node, ok bool) {
 		r.fail(n, "%s must be a mapping, not %s; allowed: %s", s.what, n.describe(), strings.Join(sorted(s.known), ", "))
 		return nil, false
 	}
-	fields, ok = map[string]*node{}, true
+	fields, whole = map[string]*node{}, true
 	for _, p := range n.pairs {
 		name := p.key.text()
 		switch {
@@ -71,16 +71,17 @@ func (r *reader) object(n *node, s schema) (fields map[string]*node, ok bool) {
 			fields[name] = p.value
 		case p.key.open || name == mergeKey && p.value.open:
 			r.open(&node{line: p.key.line, column: p.key.column, open: true, shown: p.key.shown}, "a field of "+s.what)
-			ok = false
+			whole = false
 		default:
 			shown := name
 			if p.key.secret {
 				shown = p.key.shown
 			}
 			r.fail(p.key, "%s", s.explain(name, brief(shown)))
+			whole = whole && slices.Contains(s.later, name)
 		}
 	}
-	return fields, ok
+	return fields, whole
 }
 
 // list returns the items of a list; a missing or null one is empty.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -23,7 +24,7 @@ type TaskConfig struct {
 	Params   map[string]string // the environment
 	Path     string            // executable
 	Args     []string
-	Dir      string // below the working directory; empty: the working directory
+	Dir      string // clean; a relative one is below the working directory; empty: the working directory itself
 	Command  string // path and arguments to show, one line: what came out of a var stands there as its ((reference))
 
 	platformAt Error
@@ -34,13 +35,19 @@ type TaskConfig struct {
 type Input struct {
 	Name, Path string
 	Optional   bool
-	at         Error
+	place
 }
 
 // Output is a directory that the task leaves.
 type Output struct {
 	Name, Path string
-	at         Error
+	place
+}
+
+// place is where an input or output stands in its file, and its path as it is written there.
+type place struct {
+	at      Error
+	written string // empty: a var that is not filled in
 }
 
 // ReadFile reads the task config that t.File names; file is its name for messages. The step's vars are put in and its params
@@ -141,37 +148,41 @@ func (c TaskConfig) CheckPlatform(want string) error {
 	return at
 }
 
-// CheckPaths asks reserved about every path of an input and output.
+// CheckPaths asks reserved about every path of an input and output, as it is written.
 func (c TaskConfig) CheckPaths(reserved func(path string) error) error {
 	return c.reservedPaths(reserved).orNil()
 }
 
 func (c TaskConfig) reservedPaths(reserved func(path string) error) (problems Errors) {
-	ask := func(at Error, what, name, path string) {
-		if path == "" { // a var
+	ask := func(p place, what, name string) {
+		if p.written == "" {
 			return
 		}
-		if err := reserved(path); err != nil {
-			at.Text = what + " \"" + brief(name) + "\": " + err.Error()
-			problems = append(problems, at)
+		if err := reserved(p.written); err != nil {
+			p.at.Text = what + " \"" + brief(name) + "\": " + err.Error()
+			var helpful interface{ Hint() string }
+			if errors.As(err, &helpful) {
+				p.at.help = helpful.Hint()
+			}
+			problems = append(problems, p.at)
 		}
 	}
 	for _, input := range c.Inputs {
-		ask(input.at, "input", input.Name, input.Path)
+		ask(input.place, "input", input.Name)
 	}
 	for _, output := range c.Outputs {
-		ask(output.at, "output", output.Name, output.Path)
+		ask(output.place, "output", output.Name)
 	}
 	return problems
 }
 
 func (r *reader) taskConfig(n *node) TaskConfig {
 	var c TaskConfig
-	fields, ok := r.object(n, taskConfigSchema())
+	fields, whole := r.object(n, taskConfigSchema())
 	if fields == nil {
 		return c
 	}
-	if fields["platform"] == nil && ok {
+	if fields["platform"] == nil && whole {
 		r.fail(n, "a task config needs a platform: linux, for tasks of this machine")
 	}
 	if platform := fields["platform"]; platform != nil {
@@ -180,14 +191,14 @@ func (r *reader) taskConfig(n *node) TaskConfig {
 	}
 	if image := fields["image_resource"]; image != nil {
 		r.image(image)
-	} else if ok && c.Platform == "linux" {
+	} else if whole && c.Platform == "linux" {
 		r.fail(n, "a task config for linux needs an image_resource: {type: mock, source: {mirror_self: true}}, which means this machine")
 	}
 	c.Params = r.params(fields["params"])
 	r.artifacts(&c, fields)
 	if run := fields["run"]; run != nil {
 		r.run(&c, run)
-	} else if ok {
+	} else if whole {
 		r.fail(n, "a task config needs run.path: an image's own entrypoint is not yet in writ")
 	}
 	return c
@@ -195,13 +206,15 @@ func (r *reader) taskConfig(n *node) TaskConfig {
 
 // image checks that the image is this machine: any other waits for containers.
 func (r *reader) image(n *node) {
-	fields, ok := r.object(n, imageSchema())
-	if !ok {
+	fields, whole := r.object(n, imageSchema())
+	if fields == nil {
 		return
 	}
 	const instead = "; for now {type: mock, source: {mirror_self: true}}, which means this machine"
 	if fields["type"] == nil {
-		r.fail(n, "an image_resource needs a type%s", instead)
+		if whole {
+			r.fail(n, "an image_resource needs a type%s", instead)
+		}
 		return
 	}
 	name, ok := r.text(fields["type"], "type of an image_resource")
@@ -214,7 +227,9 @@ func (r *reader) image(n *node) {
 	}
 	source := fields["source"]
 	if source == nil || source.null() {
-		r.fail(n, "image_resource of type mock without source.mirror_self: not yet in writ%s", instead)
+		if whole {
+			r.fail(n, "image_resource of type mock without source.mirror_self: not yet in writ%s", instead)
+		}
 		return
 	}
 	members := r.table(source, "source of an image_resource")
@@ -263,19 +278,19 @@ func (r *reader) params(n *node) map[string]string {
 
 // artifacts reads inputs and outputs. An output at the path of an input is that input, changed.
 func (r *reader) artifacts(c *TaskConfig, fields map[string]*node) {
-	paths := map[string]string{}
+	taken := map[string]string{}
 	for _, n := range r.list(fields["inputs"], "inputs") {
-		members, ok := r.object(n, inputSchema())
-		name, place, ok := r.artifact(n, members, ok, "input", paths)
+		members, whole := r.object(n, inputSchema())
 		optional := r.boolean(members["optional"], "optional")
-		if ok {
-			c.Inputs = append(c.Inputs, Input{Name: name, Path: place, Optional: optional, at: r.at(n)})
+		if name, path, at, ok := r.artifact(n, "input", members, whole, taken); ok {
+			c.Inputs = append(c.Inputs, Input{name, path, optional, at})
 		}
 	}
-	paths, names := map[string]string{}, map[string]bool{}
+	taken = map[string]string{}
+	names := map[string]bool{}
 	for _, n := range r.list(fields["outputs"], "outputs") {
-		members, ok := r.object(n, outputSchema())
-		name, place, ok := r.artifact(n, members, ok, "output", paths)
+		members, whole := r.object(n, outputSchema())
+		name, path, at, ok := r.artifact(n, "output", members, whole, taken)
 		if !ok {
 			continue
 		}
@@ -283,40 +298,38 @@ func (r *reader) artifacts(c *TaskConfig, fields map[string]*node) {
 			r.fail(n, "output %s is there twice", members["name"].quoted())
 		}
 		names[name] = true
-		c.Outputs = append(c.Outputs, Output{Name: name, Path: place, at: r.at(n)})
+		c.Outputs = append(c.Outputs, Output{name, path, at})
 	}
 }
 
-// artifact reads name and path of an input or output; both are "" where a var stands.
-func (r *reader) artifact(n *node, members map[string]*node, complete bool, what string, paths map[string]string) (name, place string, ok bool) {
-	if members == nil {
-		return "", "", false
-	}
+// artifact reads an input's or output's name and path; they are empty where a var stands. taken are the others' paths.
+func (r *reader) artifact(n *node, what string, members map[string]*node, whole bool, taken map[string]string) (name, path string, at place, ok bool) {
 	if members["name"] == nil {
-		if complete {
+		if members != nil && whole {
 			r.fail(n, "an %s needs a name", what)
 		}
-		return "", "", false
+		return "", "", place{}, false
 	}
 	name = r.name(members["name"], "an "+what+"'s name")
-	place = name
+	at = place{r.at(n), name}
 	shown := members["name"].quoted()
-	if members["path"] != nil {
-		if text, given := r.text(members["path"], "path of an "+what); !given {
-			place = ""
-		} else if text != "" {
-			place, shown = text, members["path"].quoted()
+	if given := members["path"]; given != nil {
+		text, isText := r.text(given, "path of an "+what)
+		if !isText || text != "" {
+			at.written, shown = text, given.quoted()
 		}
 	}
-	if place == "" {
-		return name, "", true
+	if at.written == "" {
+		return name, "", at, true
 	}
-	place = cleanPath(place)
-	if other, taken := paths[place]; taken {
-		r.fail(n, "%s %s: the path %s is already that of %s %s", what, members["name"].quoted(), shown, what, other)
+	path = cleanPath(at.written)
+	if other, is := taken[path]; is && what == "input" { // Concourse takes this; the later one is seen
+		r.warn(n, "input %s hides input %s, which has the same path %s", members["name"].quoted(), other, shown)
+	} else if is {
+		r.fail(n, "output %s: the path %s is already that of output %s", members["name"].quoted(), shown, other)
 	}
-	paths[place] = members["name"].quoted()
-	return name, place, true
+	taken[path] = members["name"].quoted()
+	return name, path, at, true
 }
 
 // cleanPath makes a path clean. As with Concourse a relative one never leaves the working directory: its .. are removed.
@@ -334,11 +347,11 @@ func cleanPath(text string) string {
 }
 
 func (r *reader) run(c *TaskConfig, n *node) {
-	fields, ok := r.object(n, runSchema())
+	fields, whole := r.object(n, runSchema())
 	if fields == nil {
 		return
 	}
-	if ok && (fields["path"] == nil || fields["path"].null()) {
+	if whole && (fields["path"] == nil || fields["path"].null()) {
 		r.fail(n, "a task config needs run.path: an image's own entrypoint is not yet in writ")
 		return
 	}
@@ -346,7 +359,9 @@ func (r *reader) run(c *TaskConfig, n *node) {
 	if c.Path, given = r.text(fields["path"], "run.path"); given && c.Path == "" {
 		r.fail(fields["path"], "run.path must not be empty")
 	}
-	c.Dir, _ = r.text(fields["dir"], "run.dir")
+	if dir, _ := r.text(fields["dir"], "run.dir"); dir != "" {
+		c.Dir = cleanPath(dir)
+	}
 	words := []string{fields["path"].word()}
 	for _, n := range r.list(fields["args"], "run.args") {
 		arg, _ := r.text(n, "an argument of run.args")

@@ -44,7 +44,7 @@ func TestTaskConfig(t *testing.T) {
       params: {STEP: loses, OWN: stays}
       inputs: [{name: a}, {name: b, path: x/../y/, optional: true}, {name: c, path: .}]
       outputs: [{name: a}, {name: d, path: /abs/./e}]
-      run: {path: ((v:cmd)), args: [-c, "echo ((v:secret))\necho $((i + 1))"], dir: a}`)
+      run: {path: ((v:cmd)), args: [-c, "echo ((v:secret))\necho $((i + 1))"], dir: ../a/}`)
 	c, err := fill(t, task.Config, map[string]any{"v:n": int64(7), "v:cmd": "sh", "v:secret": "s3cret"})
 	if err != nil {
 		t.Fatal(err)
