@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/writ-run/writ/vars"
 )
@@ -63,6 +64,19 @@ func brief(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:longest], "") + "..."
+}
+
+// bare is the scalar for an error that shows it without quotes.
+func (n *node) bare() string { return plainText(brief(n.shown)) }
+
+// plainText replaces control characters: a file must not write to the reader's terminal.
+func plainText(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return '?'
+		}
+		return c
+	}, text)
 }
 
 func (n *node) text() string {

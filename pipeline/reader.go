@@ -48,7 +48,7 @@ func (r *reader) open(n *node, what string) bool {
 		return false
 	}
 	if !r.dynamic {
-		r.fail(n, "%s: %s must be known before the run: give the var with -v, -y or -l", what, brief(n.shown))
+		r.fail(n, "%s: %s must be known before the run: give the var with -v, -y or -l", what, n.bare())
 	}
 	return true
 }
@@ -120,9 +120,9 @@ func (r *reader) text(n *node, what string) (string, bool) {
 	case n.value == nil:
 		r.fail(n, "%s must be a string, not null", what)
 	case !isText && n.secret:
-		r.fail(n, "%s must be a string; %s is %s", what, brief(n.shown), n.describe())
+		r.fail(n, "%s must be a string; %s is %s", what, n.bare(), n.describe())
 	case !isText:
-		r.fail(n, "%s must be a string, not %s; write \"%s\"", what, n.describe(), brief(n.shown))
+		r.fail(n, "%s must be a string, not %s; write \"%s\"", what, n.describe(), n.bare())
 	case strings.ContainsRune(text, 0):
 		r.fail(n, "%s must not hold a NUL character", what)
 	default:
@@ -176,7 +176,7 @@ func (n *node) found() string {
 	if n.text() != "" || n.value == "" {
 		return n.quoted()
 	}
-	return brief(n.shown)
+	return n.bare()
 }
 
 const maxName = 255 // bytes

@@ -43,7 +43,7 @@ func (r rebuilder) node(value any, like *node) (*node, error) {
 	case json.Number:
 		n.value = number(v.String())
 	default:
-		return nil, Error{File: r.file, Line: like.line, Column: like.column, Text: fmt.Sprintf("%s: a %T is not a YAML value", brief(like.shown), value)}
+		return nil, Error{File: r.file, Line: like.line, Column: like.column, Text: fmt.Sprintf("%s: a %T is not a YAML value", like.bare(), value)}
 	}
 	n.secret = n.secret || like.kind != scalar || like.value != n.value
 	text, isText := n.value.(string)

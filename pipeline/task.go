@@ -265,7 +265,7 @@ func (r *reader) params(n *node) map[string]string {
 		}
 		switch {
 		case err != nil && value.secret:
-			r.fail(value, "param %s: %s cannot be written as JSON", p.key.quoted(), brief(value.shown))
+			r.fail(value, "param %s: %s cannot be written as JSON", p.key.quoted(), value.bare())
 		case err != nil:
 			r.fail(value, "param %s: %v", p.key.quoted(), err)
 		case strings.ContainsRune(text, 0):
@@ -381,7 +381,7 @@ func (n *node) word() string {
 // oneLine is the first line of text, marked where there is more.
 func oneLine(text string) string {
 	first, rest, _ := strings.Cut(strings.TrimRight(text, "\n"), "\n")
-	first = strings.TrimRight(strings.ToValidUTF8(first, "?"), "\r ")
+	first = plainText(strings.TrimRight(strings.ToValidUTF8(first, "?"), "\r "))
 	if rest != "" {
 		first += " ..."
 	}
