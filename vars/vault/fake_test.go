@@ -95,7 +95,11 @@ func TestBadAnswers(t *testing.T) {
 					t.Cleanup(server.Close)
 					want = test.login
 				}
-				o := open(t, Kind{Timeout: 100 * time.Millisecond}, workloadtest.New(t), quick(server.URL))
+				kind := Kind{}
+				if test.name == "nothing" {
+					kind.Timeout = 100 * time.Millisecond
+				}
+				o := open(t, kind, workloadtest.New(t), quick(server.URL))
 				_, err := o.get(t, "x")
 				checkKind(t, err, want)
 				if !strings.Contains(err.Error(), test.want) && !(test.name == "403" && strings.Contains(err.Error(), "status 403")) {

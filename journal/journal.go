@@ -26,7 +26,8 @@ type Entry struct {
 	Attempt int       `json:"attempt,omitempty"`
 	Stream  string    `json:"stream,omitempty"` // stdout or stderr
 	Text    string    `json:"text,omitempty"`
-	Status  string    `json:"status,omitempty"` // succeeded, failed, errored, aborted
+	Partial bool      `json:"partial,omitempty"` // the line goes on in the next entry of this stream
+	Status  string    `json:"status,omitempty"`  // succeeded, failed, errored, aborted
 	Exit    *int      `json:"exit,omitempty"`
 }
 

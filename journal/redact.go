@@ -1,0 +1,172 @@
+package journal
+
+import (
+	"strings"
+	"sync"
+)
+
+// Mask stands where a secret stood.
+const Mask = "((redacted))"
+
+// Redactor is a Sink that masks secrets in the text of entries and passes them on. It stands at the door: nothing reaches
+// another sink but through it. It is a courtesy to careless scripts, not a boundary: a task that wants to can always
+// print a secret in a form that is not known here.
+type Redactor struct {
+	next Sink
+
+	mu      sync.Mutex
+	known   map[string]bool
+	index   map[[minSecret]byte][]string // patterns by how they begin
+	starts  [1 << 13]uint8               // a bit for each pair of first bytes
+	longest int
+	warned  bool
+	held    map[held]string // ends of partial entries, which may hold the start of a secret
+}
+
+// held is whose text is held back.
+type held struct {
+	job, step, stream string
+	attempt           int
+}
+
+// NewRedactor returns a Redactor without secrets.
+func NewRedactor(next Sink) *Redactor {
+	return &Redactor{next: next, known: map[string]bool{}, index: map[[minSecret]byte][]string{}, held: map[held]string{}}
+}
+
+// Add has a secret masked from now on: as it is, line by line, and in its JSON-, URL-, shell-quoted, base64 and hex
+// forms. One of under 4 bytes is not masked; the first such is warned of.
+func (r *Redactor) Add(secret string) {
+	if secret == "" {
+		return
+	}
+	if len(strings.TrimSpace(secret)) < minSecret {
+		r.mu.Lock()
+		warn := !r.warned
+		r.warned = true
+		r.mu.Unlock()
+		if warn {
+			// The log itself says so; where it cannot be written, the next entry fails too.
+			_ = r.next.Append(Entry{Kind: Warning, Text: "a secret of under 4 bytes is not redacted: it would hide ordinary text"})
+		}
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known[secret] {
+		return
+	}
+	r.known[secret] = true
+	for _, form := range forms(secret) {
+		start := [minSecret]byte([]byte(form))
+		if contains(r.index[start], form) {
+			continue
+		}
+		r.index[start] = append(r.index[start], form)
+		pair := uint16(form[0])<<8 | uint16(form[1])
+		r.starts[pair>>3] |= 1 << (pair & 7)
+		r.longest = max(r.longest, len(form))
+	}
+}
+
+func contains(list []string, text string) bool {
+	for _, one := range list {
+		if one == text {
+			return true
+		}
+	}
+	return false
+}
+
+// Append masks and passes on. Of a partial entry the end is held back until the next, since a secret may go across.
+func (r *Redactor) Append(e Entry) error {
+	r.mu.Lock()
+	key := held{e.Job, e.Step, e.Stream, e.Attempt}
+	before, some := r.held[key]
+	switch {
+	case e.Partial:
+		text := before + e.Text
+		var rest int
+		e.Text, rest = r.mask(text, max(0, len(text)-r.longest+1))
+		r.held[key] = text[rest:]
+	case some && e.Kind == Output:
+		delete(r.held, key)
+		e.Text, _ = r.mask(before+e.Text, -1)
+	default:
+		e.Text = r.maskLine(e.Text)
+	}
+	r.mu.Unlock()
+	return r.next.Append(e)
+}
+
+// maskLine masks a whole line. A secret that escape sequences cut up, as a program that colours a match does, would be
+// whole again on the screen: such a line is masked without them.
+func (r *Redactor) maskLine(text string) string {
+	if plain := sanitize(text, false); plain != text {
+		if masked, _ := r.mask(plain, -1); masked != plain {
+			return masked
+		}
+	}
+	masked, _ := r.mask(text, -1)
+	return masked
+}
+
+// mask replaces every stretch of text that secrets cover, also where they overlap. With a limit, what begins at or
+// after it stays unread: mask returns where the rest begins.
+func (r *Redactor) mask(text string, limit int) (string, int) {
+	if limit < 0 {
+		limit = len(text)
+	}
+	if len(r.index) == 0 {
+		return text[:limit], limit
+	}
+	var out strings.Builder
+	done := 0            // text before it is written
+	from, until := -1, 0 // the stretch that is covered
+	at := 0
+	for ; at < len(text) && (at < limit || at < until); at++ {
+		if from >= 0 && at >= until {
+			out.WriteString(text[done:from])
+			out.WriteString(Mask)
+			done, from = until, -1
+			if at >= limit {
+				break
+			}
+		}
+		if n := r.longestAt(text[at:]); n > 0 {
+			if from < 0 {
+				from = at
+			}
+			until = max(until, at+n)
+		}
+	}
+	end := max(min(limit, len(text)), until)
+	if from >= 0 {
+		out.WriteString(text[done:from])
+		out.WriteString(Mask)
+		done = until
+	}
+	if done == 0 {
+		return text[:end], end
+	}
+	out.WriteString(text[done:max(done, end)])
+	return out.String(), max(done, end)
+}
+
+// longestAt is the length of the longest secret that text begins with.
+func (r *Redactor) longestAt(text string) int {
+	if len(text) < minSecret {
+		return 0
+	}
+	pair := uint16(text[0])<<8 | uint16(text[1])
+	if r.starts[pair>>3]&(1<<(pair&7)) == 0 {
+		return 0
+	}
+	longest := 0
+	for _, form := range r.index[[minSecret]byte([]byte(text[:minSecret]))] {
+		if len(form) > longest && strings.HasPrefix(text, form) {
+			longest = len(form)
+		}
+	}
+	return longest
+}
