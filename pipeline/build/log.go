@@ -1,0 +1,80 @@
+package build
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/writ-run/writ/journal"
+)
+
+// sink stamps entries and keeps the first error, so that a log that cannot be written does not end a task half way.
+type sink struct {
+	next journal.Sink
+	now  func() time.Time
+
+	mu    sync.Mutex
+	first error
+}
+
+// Append never fails: err has what happened.
+func (s *sink) Append(e journal.Entry) error {
+	if e.Time.IsZero() {
+		e.Time = s.now()
+	}
+	if err := s.next.Append(e); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.first == nil {
+			s.first = err
+		}
+	}
+	return nil
+}
+
+// append writes one entry for each line of the text.
+func (s *sink) append(e journal.Entry) {
+	text := e.Text
+	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		e.Text = strings.TrimRight(line, "\r")
+		_ = s.Append(e) // never fails
+	}
+}
+
+func (s *sink) err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first
+}
+
+// stepLog writes the entries of one attempt of a task.
+type stepLog struct {
+	b    *build
+	like journal.Entry
+}
+
+func (b *build) stepLog(name string, attempt int) *stepLog {
+	return &stepLog{b, journal.Entry{Job: b.job.Name, Build: b.name, Step: name, Attempt: attempt}}
+}
+
+func (l *stepLog) entry(kind journal.Kind, text string) {
+	e := l.like
+	e.Kind, e.Text = kind, text
+	l.b.sink.append(e)
+}
+
+func (l *stepLog) finish(end outcome, exit *int) {
+	e := l.like
+	e.Kind, e.Status, e.Exit = journal.Finish, string(end.status()), exit
+	if end == expired {
+		e.Status = string(Failed)
+	}
+	l.b.sink.append(e)
+}
+
+// stream is where a process writes; closing it ends the last line.
+func (l *stepLog) stream(name string) *journal.Writer {
+	like := l.like
+	like.Kind, like.Stream = journal.Output, name
+	return journal.NewWriter(l.b.sink, like)
+}

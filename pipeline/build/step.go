@@ -1,0 +1,135 @@
+package build
+
+import (
+	"context"
+	"errors"
+
+	"github.com/writ-run/writ/pipeline"
+)
+
+// outcome is how a step ended. expired is one that ran out of time, on its way to the timeout that makes it a failure.
+type outcome byte
+
+const (
+	succeeded outcome = iota
+	failed
+	errored
+	expired
+	aborted
+)
+
+func (o outcome) status() Status {
+	switch o {
+	case succeeded:
+		return Succeeded
+	case failed:
+		return Failed
+	case aborted:
+		return Aborted
+	}
+	return Errored
+}
+
+// ended is the outcome of a step whose context has ended.
+func ended(ctx context.Context) outcome {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return expired
+	}
+	return aborted
+}
+
+// always is a context for a hook that runs no matter what has ended: the build's while it lives, and then the grace.
+func (b *build) always() context.Context {
+	if b.ctx.Err() == nil {
+		return b.ctx
+	}
+	return b.grace
+}
+
+// step runs a step with its hooks, from the inside out. attempt is that of the nearest attempts around it; 0: there are none.
+func (b *build) step(ctx context.Context, s *pipeline.Step, attempt int) outcome {
+	end := b.attempts(ctx, s, attempt)
+	if s.OnSuccess != nil && end == succeeded {
+		end = b.step(ctx, s.OnSuccess, attempt)
+	}
+	if s.OnFailure != nil && end == failed {
+		// A hook that fails changes nothing; one that could not be run does.
+		if hook := b.step(ctx, s.OnFailure, attempt); hook > failed {
+			end = hook
+		}
+	}
+	if s.OnAbort != nil && end == aborted {
+		b.step(b.always(), s.OnAbort, attempt)
+	}
+	if s.OnError != nil && (end == errored || end == expired) {
+		if hook := b.step(b.always(), s.OnError, attempt); hook == aborted {
+			end = aborted
+		}
+	}
+	if s.Ensure != nil {
+		end = b.ensure(ctx, s.Ensure, attempt, end)
+	}
+	return end
+}
+
+func (b *build) ensure(ctx context.Context, hook *pipeline.Step, attempt int, end outcome) outcome {
+	hookCtx := ctx
+	if ctx.Err() != nil {
+		hookCtx = b.always()
+	}
+	hookEnd := b.step(hookCtx, hook, attempt)
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
+	return max(end, hookEnd)
+}
+
+// attempts runs a step until it succeeds or there is no attempt left. Each attempt has the whole timeout.
+func (b *build) attempts(ctx context.Context, s *pipeline.Step, attempt int) outcome {
+	if s.Attempts == 0 {
+		return b.limited(ctx, s, attempt)
+	}
+	end := failed
+	for i := 1; i <= s.Attempts && end != succeeded; i++ {
+		end = b.limited(ctx, s, i)
+		if ctx.Err() != nil {
+			return ended(ctx)
+		}
+	}
+	return end
+}
+
+// limited runs a step within its timeout. As in Concourse (and not as in its documentation) a timeout fails the step.
+func (b *build) limited(ctx context.Context, s *pipeline.Step, attempt int) outcome {
+	if s.Timeout == 0 {
+		return b.core(ctx, s, attempt)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	end := b.core(ctx, s, attempt)
+	if end == expired {
+		return failed
+	}
+	return end
+}
+
+func (b *build) core(ctx context.Context, s *pipeline.Step, attempt int) outcome {
+	switch {
+	case s.Task != nil:
+		return b.task(ctx, s.Task, attempt)
+	case s.Try != nil:
+		if end := b.step(ctx, s.Try, attempt); end == aborted {
+			return aborted
+		}
+		return succeeded
+	}
+	for i := range s.Do {
+		if ctx.Err() != nil {
+			return ended(ctx)
+		}
+		if end := b.step(ctx, &s.Do[i], attempt); end != succeeded {
+			return end
+		}
+	}
+	return succeeded
+}

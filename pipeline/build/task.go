@@ -1,0 +1,161 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/journal"
+	"github.com/writ-run/writ/pipeline"
+	"github.com/writ-run/writ/vars"
+	"github.com/writ-run/writ/workload"
+)
+
+// Words that scripts look for in logs, as Concourse writes them.
+const (
+	interrupted     = "interrupted"
+	timeoutExceeded = "timeout exceeded"
+)
+
+// task runs one attempt of a task and logs how it went.
+func (b *build) task(ctx context.Context, t *pipeline.Task, attempt int) outcome {
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
+	log := b.stepLog(t.Name, attempt)
+	exit, err := b.try(ctx, t, attempt, log)
+	end := succeeded
+	switch {
+	case err != nil && ctx.Err() != nil:
+		end = ended(ctx)
+		if end == expired {
+			log.entry(journal.Errored, timeoutExceeded)
+		} else {
+			log.entry(journal.Errored, interrupted)
+		}
+		exit = nil
+		if !errors.Is(err, ctx.Err()) {
+			log.entry(journal.Warning, err.Error())
+		}
+	case err != nil:
+		end, exit = errored, nil
+		log.entry(journal.Errored, err.Error())
+		if help := hint(err); help != "" {
+			log.entry(journal.Note, "hint: "+help)
+		}
+	case *exit != 0:
+		end = failed
+	}
+	log.finish(end, exit)
+	return end
+}
+
+// try runs a task and returns its exit status; nil with an error that says why there is none.
+func (b *build) try(ctx context.Context, t *pipeline.Task, attempt int, log *stepLog) (exit *int, err error) {
+	log.entry(journal.Start, "initializing")
+	c, err := b.config(ctx, t, log)
+	if err != nil {
+		return nil, err
+	}
+	m, err := b.mount(ctx, t, c)
+	if err != nil {
+		return nil, err
+	}
+	ran := false
+	defer func() {
+		// As in Concourse what a task leaves is registered however it ended: a later attempt and a hook can see it.
+		kept := m.outputs
+		if !ran {
+			kept = nil
+		}
+		problems := []error{m.close(kept)}
+		for _, name := range slices.Sorted(maps.Keys(kept)) {
+			problems = append(problems, b.register(name, kept[name]))
+		}
+		if problem := errors.Join(problems...); problem != nil {
+			log.entry(journal.Warning, problem.Error())
+		}
+	}()
+	session, err := b.Session.Task(ctx, workload.Task{
+		Name: t.Name, Step: t.Name, Attempt: max(attempt, 1), Runtime: b.Runtime.Name(),
+	}, life(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if problem := session.Close(ctx); problem != nil {
+			log.entry(journal.Warning, problem.Error())
+		}
+	}()
+	rt := b.Runtime
+	if b.Wrap != nil {
+		rt = b.Wrap(rt, session)
+	}
+	stdout, stderr := log.stream("stdout"), log.stream("stderr")
+	log.entry(journal.Start, "running "+c.Command)
+	process, err := rt.Start(ctx, container.Spec{
+		Name: t.Name, Path: c.Path, Args: c.Args, Env: environment(c.Params), Dir: c.Dir, Mounts: m.mounts,
+	}, container.IO{Stdout: stdout, Stderr: stderr})
+	if err != nil {
+		return nil, err
+	}
+	ran = true
+	status, err := process.Wait(ctx)
+	if problem := errors.Join(stdout.Close(), stderr.Close()); err == nil {
+		err = problem
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &status, nil
+}
+
+// config resolves a task's vars and reads what they make of its config.
+func (b *build) config(ctx context.Context, t *pipeline.Task, log *stepLog) (pipeline.TaskConfig, error) {
+	template := t.Config
+	if template == nil {
+		var err error
+		if template, err = b.taskFile(ctx, t); err != nil {
+			return pipeline.TaskConfig{}, err
+		}
+	}
+	for _, warning := range template.Warnings {
+		log.entry(journal.Warning, warning)
+	}
+	value, err := vars.Interpolate(ctx, template.Value(), b.lookup)
+	if err != nil {
+		return pipeline.TaskConfig{}, err
+	}
+	c, err := template.Fill(value)
+	if err != nil {
+		return pipeline.TaskConfig{}, err
+	}
+	if err := c.CheckPlatform(b.platform()); err != nil {
+		return pipeline.TaskConfig{}, err
+	}
+	if b.Reserved != nil {
+		err = c.CheckPaths(b.Reserved)
+	}
+	return c, err
+}
+
+// life bounds the tokens of a task by the time that it has left.
+func life(ctx context.Context) workload.Limits {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		return workload.Limits{}
+	}
+	return workload.Limits{Life: max(time.Until(deadline), time.Nanosecond)}
+}
+
+func environment(params map[string]string) []string {
+	env := make([]string, 0, len(params))
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		env = append(env, fmt.Sprintf("%s=%s", name, params[name]))
+	}
+	return env
+}
