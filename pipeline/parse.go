@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/writ-run/writ/internal/nearest"
 	"github.com/writ-run/writ/vars"
 )
 
@@ -75,7 +76,7 @@ func withoutAnchors(n *node, s schema) *node {
 	all := slices.Concat(s.known, s.later)
 	kept.pairs = slices.DeleteFunc(slices.Clone(n.pairs), func(p pair) bool {
 		name := p.key.text()
-		return p.key.anchored && !slices.Contains(all, name) && nearest(name, all) == ""
+		return p.key.anchored && !slices.Contains(all, name) && nearest.Name(name, all) == ""
 	})
 	return &kept
 }
@@ -189,7 +190,7 @@ func (r *reader) varSource(n *node) (VarSource, *node) {
 		r.fail(fields["type"], "var source type %q: not yet in writ; allowed: dummy, idtoken, vault", source.Type)
 	default:
 		r.fail(fields["type"], "unknown var source type %s%s; allowed: dummy, idtoken, vault", fields["type"].quoted(),
-			suggestion(fields["type"].shown, []string{"dummy", "idtoken", "vault"}))
+			nearest.Suggestion(fields["type"].shown, []string{"dummy", "idtoken", "vault"}))
 	}
 	config := fields["config"]
 	r.later(func() { r.table(config, "config of a var source") })
@@ -251,5 +252,5 @@ func declared(name string, sources map[string]bool) string {
 		return "; the pipeline has no var_sources"
 	}
 	names := slices.Sorted(maps.Keys(sources))
-	return suggestion(name, names) + "; var_sources: " + strings.Join(names, ", ")
+	return nearest.Suggestion(name, names) + "; var_sources: " + strings.Join(names, ", ")
 }

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/writ-run/writ/internal/nearest"
 )
 
 // Pipeline is a parsed pipeline.
@@ -78,7 +80,7 @@ func (p Pipeline) Job(name string) (Job, error) {
 		}
 		names[i] = job.Name
 	}
-	return Job{}, fmt.Errorf("%s: no job %q%s; jobs: %s", p.File, name, suggestion(name, names), strings.Join(names, ", "))
+	return Job{}, fmt.Errorf("%s: no job %q%s; jobs: %s", p.File, name, nearest.Suggestion(name, names), strings.Join(names, ", "))
 }
 
 // CheckPaths asks reserved about every path of an input and output that is known before a run, in all jobs. Its error

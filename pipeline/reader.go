@@ -60,7 +60,7 @@ func (r *reader) object(n *node, s schema) (fields map[string]*node, whole bool)
 		return nil, false
 	}
 	if n.kind != mapping {
-		r.fail(n, "%s must be a mapping, not %s; allowed: %s", s.what, n.describe(), strings.Join(sorted(s.known), ", "))
+		r.fail(n, "%s must be a mapping, not %s; allowed: %s", s.what, n.describe(), strings.Join(slices.Sorted(slices.Values(s.known)), ", "))
 		return nil, false
 	}
 	fields, whole = map[string]*node{}, true

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/writ-run/writ/internal/nearest"
 )
 
 // schema is what may stand in a mapping.
@@ -91,9 +93,9 @@ func (s schema) explain(field, shown string) string {
 	if home := elsewhere(field, s.what); home != "" {
 		text = fmt.Sprintf("misplaced field %q in %s: it belongs in %s", shown, s.what, home)
 	} else {
-		text += suggestion(shown, slices.Concat(s.known, s.later))
+		text += nearest.Suggestion(shown, slices.Concat(s.known, s.later))
 	}
-	return text + "; allowed: " + strings.Join(sorted(s.known), ", ")
+	return text + "; allowed: " + strings.Join(slices.Sorted(slices.Values(s.known)), ", ")
 }
 
 // elsewhere names the mapping that has such a field.

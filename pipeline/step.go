@@ -3,6 +3,8 @@ package pipeline
 import (
 	"slices"
 	"strings"
+
+	"github.com/writ-run/writ/internal/nearest"
 )
 
 // steps reads a plan or the list of a do step.
@@ -64,7 +66,7 @@ func (r *reader) stepKind(n *node) string {
 	case len(found) == 0:
 		text := "a step needs one of: " + strings.Join(known, ", ")
 		for _, p := range n.pairs {
-			if near := nearest(p.key.text(), slices.Concat(known, later)); near != "" && !p.key.secret {
+			if near := nearest.Name(p.key.text(), slices.Concat(known, later)); near != "" && !p.key.secret {
 				r.fail(p.key, "unknown field %s in a step; did you mean %q? %s", p.key.quoted(), near, text)
 				return ""
 			}

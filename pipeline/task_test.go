@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/writ-run/writ/internal/nearest"
 	"github.com/writ-run/writ/vars"
 )
 
@@ -169,7 +170,7 @@ func TestNearest(t *testing.T) {
 	names := []string{"platform", "params", "run", "inputs", "outputs"}
 	for in, want := range map[string]string{"platfrom": "platform", "Params": "params", "rn": "run", "ouputs": "outputs", "input": "inputs", "zebra": "", "": "",
 		strings.Repeat("inputs", 20): ""} {
-		if got := nearest(in, names); got != want {
+		if got := nearest.Name(in, names); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}

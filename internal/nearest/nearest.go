@@ -1,21 +1,21 @@
-package pipeline
+// Package nearest finds the name that was probably meant.
+package nearest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// suggestion is `; did you mean "x"?` where one of the candidates is near, and nothing where none is.
-func suggestion(name string, candidates []string) string {
-	if near := nearest(name, candidates); near != "" {
+// Suggestion is `; did you mean "x"?` where one of the candidates is near, and nothing where none is.
+func Suggestion(name string, candidates []string) string {
+	if near := Name(name, candidates); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""
 }
 
-// nearest returns the candidate with the fewest edits from name, at most a third of its length; "" where none is that near.
-func nearest(name string, candidates []string) string {
+// Name returns the candidate with the fewest edits from name, at most a third of its length; "" where none is that near.
+func Name(name string, candidates []string) string {
 	const longest = 64
 	if len(name) > longest {
 		return ""
@@ -54,10 +54,4 @@ func edits(a, b string) int {
 		before, above = above, row
 	}
 	return above[len(b)]
-}
-
-func sorted(names []string) []string {
-	names = slices.Clone(names)
-	slices.Sort(names)
-	return names
 }
