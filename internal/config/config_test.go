@@ -120,7 +120,7 @@ func TestMistakes(t *testing.T) {
 		"{ issuer: { introspectRate: '5' } }":                   `writ.jsonnet:1: issuer.introspectRate: want a number, not text`,
 		"{ issuer: { introspectRate: -5 } }":                    `writ.jsonnet:1: issuer.introspectRate -5 is negative`,
 		"{ issuer: { identity: {} } }":                          `issuer.identity: want a list of objects {rule, enabled, env, audiences, files}, not an object`,
-		"{ issuer: { identity: [\n{},\n{ rul: '' }] } }":       `writ.jsonnet:3: issuer.identity[1].rul: unknown key; did you mean "rule"?; allowed: rule, enabled`,
+		"{ issuer: { identity: [\n{},\n{ rul: '' }] } }":        `writ.jsonnet:3: issuer.identity[1].rul: unknown key; did you mean "rule"?; allowed: rule, enabled`,
 		"{ issuer: { identity: [{ files: [{ pat: 'a' }] }] } }": `writ.jsonnet:1: issuer.identity[0].files[0].pat: unknown key; did you mean "path"?; allowed: path, audience`,
 		"{ issuer: { identity: [{ rule: 'team =' }] } }":        `writ.jsonnet:1: issuer.identity[0].rule "team =": `,
 		"{ issuer: { identity: [{ enabled: 'no' }] } }":         `writ.jsonnet:1: issuer.identity[0].enabled: want true or false, not text`,

@@ -1,0 +1,184 @@
+// Package cli is the front door: one file per verb, and the only place that prints errors.
+//
+// Words shown to users: an error line is "writ: error: ..." in lower case without a full stop; where there is something
+// to do about it, a line "writ: hint: ..." follows. Results go to standard output, everything else to standard error.
+//
+// Exit status: 0 done and well; 1 the work itself failed (a task, a check, a verification); 2 it could not be tried
+// (usage, configuration, unreachable, an error of ours, a task that errored); 3 aborted.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses.
+const (
+	statusDone    = 0
+	statusFailed  = 1
+	statusErrored = 2
+	statusAborted = 3
+)
+
+// exit is an error that carries its own exit status. Without an inner error nothing more is printed: the verb has said it.
+type exit struct {
+	status int
+	err    error
+}
+
+func (e exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e exit) Unwrap() error { return e.err }
+
+// hinted adds what to do about an error.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Hint() string  { return h.hint }
+func (h hinted) Unwrap() error { return h.error }
+
+// usage is an error in how a verb was called; its hint names the verb's help.
+func usage(cmd *cobra.Command, format string, arguments ...any) error {
+	return hinted{fmt.Errorf(format, arguments...), fmt.Sprintf("see `%s --help`", cmd.CommandPath())}
+}
+
+// app is what every verb shares.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	environ        []string
+	interrupts     <-chan os.Signal // each one: the user wants this to end, more urgently than the last time
+	config         configFlags
+}
+
+// Main runs the command line of this process and returns its exit status.
+func Main() int {
+	interrupts := make(chan os.Signal, 4)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A closed pager is an error of Write, not a sudden end that leaves a run behind. Tasks do not inherit this, as they
+	// would an ignored signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	a := &app{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		getenv: os.Getenv, environ: os.Environ(), interrupts: interrupts,
+	}
+	return a.run(context.Background(), os.Args[1:])
+}
+
+func (a *app) run(ctx context.Context, arguments []string) (status int) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			fmt.Fprintf(a.stderr, "writ: error: internal error: %v\nwrit: hint: this is a bug of writ; please report it with the command that you ran (without its secrets)\n", problem)
+			status = statusErrored
+		}
+	}()
+	root := a.root()
+	root.SetArgs(arguments)
+	return a.report(root.ExecuteContext(ctx))
+}
+
+// report prints an error with its hint, and returns the exit status that it means.
+func (a *app) report(err error) int {
+	if err == nil {
+		return statusDone
+	}
+	status := statusErrored
+	var own exit
+	if errors.As(err, &own) {
+		status = own.status
+		if own.err == nil {
+			return status
+		}
+	}
+	fmt.Fprintf(a.stderr, "writ: error: %v\n", err)
+	var hint interface{ Hint() string }
+	if errors.As(err, &hint) && hint.Hint() != "" {
+		for line := range strings.Lines(hint.Hint()) {
+			fmt.Fprintf(a.stderr, "writ: hint: %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	return status
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "writ",
+		Short: "Identity for every job run, and signed orders for machines",
+		Long: `Writ puts one signed JSON Web Token (JWT) at each end of automation: every job run gets an
+identity that anyone can check, and (in a later version) machines run only signed orders.`,
+		Example: `  writ run pipeline.yml                       # run a pipeline's jobs here, each with an identity
+  writ serve --data /var/lib/writ             # be the issuer of a machine's runs
+  writ token verify --issuer URL token.jwt    # check a token as a relying party does`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
+	a.config.register(root)
+	root.AddCommand(a.runVerb(), a.serveVerb(), a.issuerVerb(), a.tokenVerb(), a.keyVerb(), a.configVerb(), a.versionVerb())
+	for _, group := range root.Commands() {
+		requireSubcommand(group)
+	}
+	requireSubcommand(root)
+	return root
+}
+
+// requireSubcommand makes a verb that only groups others refuse a word that it does not know, instead of printing help
+// with status 0.
+func requireSubcommand(group *cobra.Command) {
+	if group.Runnable() {
+		return
+	}
+	group.Args = cobra.ArbitraryArgs
+	group.RunE = func(cmd *cobra.Command, arguments []string) error {
+		if len(arguments) == 0 {
+			return cmd.Help()
+		}
+		err := fmt.Errorf("unknown verb %q for %q", arguments[0], cmd.CommandPath())
+		if near := cmd.SuggestionsFor(arguments[0]); len(near) > 0 {
+			return hinted{err, fmt.Sprintf("did you mean `%s %s`?", cmd.CommandPath(), near[0])}
+		}
+		return hinted{err, fmt.Sprintf("see `%s --help`", cmd.CommandPath())}
+	}
+}
+
+// exactly is cobra.ExactArgs with our words.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, arguments []string) error {
+		if len(names) == 0 && len(arguments) > 0 {
+			return usage(cmd, "%s takes no arguments; got %q", cmd.CommandPath(), arguments[0])
+		}
+		if len(arguments) != len(names) {
+			return usage(cmd, "%s takes %s; got %d argument(s)", cmd.CommandPath(), strings.Join(names, " "), len(arguments))
+		}
+		return nil
+	}
+}
+
+// atMost is cobra.MaximumNArgs with our words.
+func atMost(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, arguments []string) error {
+		if len(arguments) > len(names) {
+			return usage(cmd, "%s takes at most %s; got %d arguments", cmd.CommandPath(), strings.Join(names, " "), len(arguments))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/writ-run/writ/api"
+	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/container/process"
+	"github.com/writ-run/writ/internal/config"
+	"github.com/writ-run/writ/internal/server"
+	"github.com/writ-run/writ/journal"
+	"github.com/writ-run/writ/pipeline"
+	"github.com/writ-run/writ/pipeline/build"
+	"github.com/writ-run/writ/vars"
+	"github.com/writ-run/writ/vars/dummy"
+	"github.com/writ-run/writ/vars/idtoken"
+	"github.com/writ-run/writ/vars/vault"
+	"github.com/writ-run/writ/workload"
+	"github.com/writ-run/writ/workload/delivery"
+)
+
+// maxPipeline bounds a pipeline file.
+const maxPipeline = 4 << 20
+
+// runPipeline checks everything that can be checked, and then runs the jobs.
+func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
+	if f.server != "" && cmd.Flags().Changed("data") {
+		return usage(cmd, "--data and --server exclude one another: the server has its own data directory")
+	}
+	loaded, err := a.loadConfig(cmd)
+	if err != nil {
+		return err
+	}
+	if err := f.checkRuntime(loaded.Container.Runtime); err != nil {
+		return err
+	}
+	log, err := a.logger(slog.LevelWarn)
+	if err != nil {
+		return err
+	}
+	plan, err := a.plan(cmd, file, f)
+	if err != nil {
+		return err
+	}
+	runtime, err := process.New(process.Config{Log: log})
+	if err != nil {
+		return err
+	}
+	defer runtime.Close()
+	ctx, killed, stop := a.abortOn(cmd.Context())
+	defer stop()
+	for _, sweep := range []func() error{func() error { return runtime.Sweep(ctx) }, func() error { return delivery.Sweep(delivery.Config{Log: log}) }} {
+		if err := sweep(); err != nil {
+			log.Warn("what a killed run left could not be removed", "error", err)
+		}
+	}
+	minter, closeMinter, err := a.runMinter(ctx, loaded, f.server, log)
+	if err != nil {
+		return err
+	}
+	defer closeMinter()
+
+	sink, closeSink := a.sink(f.asJSON)
+	defer closeSink()
+	redactor := journal.NewRedactor(sink)
+	plan.base.Runtime, plan.base.Sink, plan.base.AddSecret, plan.base.Kill = runtime, redactor, redactor.Add, killed
+	plan.base.Wrap = func(rt container.Runtime, s *workload.Session) container.Runtime {
+		return delivery.Wrap(rt, s, delivery.Config{Log: log})
+	}
+	plan.base.Kinds = kinds(log, redactor.Add)
+	for _, job := range plan.jobs {
+		check := plan.base
+		check.Job = job
+		if err := check.Check(); err != nil {
+			return err
+		}
+	}
+	return plan.run(ctx, minter)
+}
+
+// kinds are the types of var sources.
+func kinds(log *slog.Logger, secret func(string)) map[string]vars.Kind {
+	return map[string]vars.Kind{
+		"dummy": dummy.Kind{}, "idtoken": idtoken.Kind{}, "vault": vault.Kind{Log: log, OnSecret: secret},
+	}
+}
+
+// plan is what to run.
+type plan struct {
+	base     build.Config
+	jobs     []string
+	subject  workload.Subject // of the jobs, without their names
+	exported map[string]bool
+}
+
+// plan reads the pipeline and what the flags say of it.
+func (a *app) plan(cmd *cobra.Command, file string, f runFlags) (*plan, error) {
+	static, err := a.staticVars(f)
+	if err != nil {
+		return nil, err
+	}
+	instance, err := f.instance()
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(static, instance)
+	inputs, err := directories("--input", f.inputs, true)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := directories("--output", f.outputs, false)
+	if err != nil {
+		return nil, err
+	}
+	name := f.pipeline
+	if name == "" {
+		if file == "-" {
+			return nil, usage(cmd, "a pipeline on standard input has no name: give it one with --pipeline")
+		}
+		name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	}
+	text, err := a.readFile(file, maxPipeline)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := pipeline.ParseWith(file, text, static)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{exported: map[string]bool{}, subject: workload.Subject{Team: f.team, Pipeline: name, InstanceVars: instance}}
+	if f.job != "" {
+		if _, err := parsed.Job(f.job); err != nil {
+			return nil, err
+		}
+		p.jobs = []string{f.job}
+	} else {
+		for _, job := range parsed.Jobs {
+			p.jobs = append(p.jobs, job.Name)
+		}
+	}
+	p.base = build.Config{
+		Pipeline: parsed, Vars: static, Inputs: inputs, Outputs: outputs, Copy: process.CopyTree, Reserved: delivery.Reserved,
+		Exported: func(artifact string) { p.exported[artifact] = true },
+	}
+	return p, nil
+}
+
+// run runs the jobs one after the other, until one does not succeed.
+func (p *plan) run(ctx context.Context, minter workload.Minter) error {
+	// The journal fails again in the build, which says so.
+	_ = p.base.Sink.Append(journal.Entry{Kind: journal.Note, Text: process.Notice})
+	for _, warning := range p.base.Pipeline.Warnings {
+		_ = p.base.Sink.Append(journal.Entry{Kind: journal.Warning, Text: warning.Error()})
+	}
+	for _, job := range p.jobs {
+		if ctx.Err() != nil {
+			return exit{statusAborted, nil}
+		}
+		status, err := p.job(ctx, minter, job)
+		switch {
+		case err != nil && status != build.Aborted:
+			return err
+		case status == build.Failed:
+			return exit{statusFailed, nil}
+		case status == build.Errored:
+			return exit{statusErrored, nil}
+		case status == build.Aborted:
+			return exit{statusAborted, err}
+		}
+	}
+	for _, artifact := range slices.Sorted(maps.Keys(p.base.Outputs)) {
+		if !p.exported[artifact] {
+			return fmt.Errorf("--output %s: no task made an output of this name", artifact)
+		}
+	}
+	return nil
+}
+
+// job runs one job with its own session.
+func (p *plan) job(ctx context.Context, minter workload.Minter, name string) (build.Status, error) {
+	subject := p.subject
+	subject.Job = name
+	session, err := workload.Open(ctx, minter, subject, workload.Limits{})
+	if err != nil {
+		if ctx.Err() != nil {
+			return build.Aborted, nil
+		}
+		return build.Errored, err
+	}
+	config := p.base
+	config.Job, config.Session = name, session
+	status, err := build.Run(ctx, config)
+	if problem := session.Close(ctx); problem != nil {
+		_ = config.Sink.Append(journal.Entry{Kind: journal.Warning, Job: name, Text: problem.Error()})
+	}
+	return status, err
+}
+
+// runMinter is the running issuer that name names, or one in this process.
+func (a *app) runMinter(ctx context.Context, loaded config.Config, name string, log *slog.Logger) (workload.Minter, func(), error) {
+	if name != "" {
+		return dial(ctx, name)
+	}
+	local, err := server.OpenLocal(loaded, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return local.Minter(), func() {
+		if err := local.Close(); err != nil {
+			log.Warn("stop the issuer of this run", "error", err)
+		}
+	}, nil
+}
+
+// dial connects to a running issuer, and sees that it answers.
+func dial(ctx context.Context, name string) (workload.Minter, func(), error) {
+	client, err := api.Dial(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--server: %w", err)
+	}
+	if err := client.Health(ctx); err != nil {
+		client.Close()
+		if errors.Is(err, workload.ErrUnreachable) {
+			return nil, nil, hinted{fmt.Errorf("--server: %w", err), "is `writ serve` running? it says its socket when it is ready"}
+		}
+		return nil, nil, fmt.Errorf("--server: %w", err)
+	}
+	return client, func() { client.Close() }, nil
+}
+
+// sink is where the log goes: JSON, colours and a live status line on a terminal, or plain lines.
+func (a *app) sink(asJSON bool) (journal.Sink, func()) {
+	if asJSON {
+		return journal.NewJSON(a.stdout), func() {}
+	}
+	file, isFile := a.stdout.(*os.File)
+	if !isFile || !term.IsTerminal(int(file.Fd())) || a.getenv("TERM") == "dumb" {
+		return journal.NewText(a.stdout), func() {}
+	}
+	terminal := journal.NewTerminal(file, journal.TerminalConfig{
+		Colour: a.getenv("NO_COLOR") == "",
+		Width: func() int {
+			width, _, err := term.GetSize(int(file.Fd()))
+			if err != nil {
+				return 0
+			}
+			return width
+		},
+	})
+	return terminal, func() { terminal.Close() }
+}
