@@ -303,7 +303,7 @@ func (p Private) JWK() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch private := p.key.(type) {
+	switch private := p.key().(type) {
 	case *rsa.PrivateKey:
 		k.D = encode(private.D.Bytes())
 		k.P, k.Q = encode(private.Primes[0].Bytes()), encode(private.Primes[1].Bytes())

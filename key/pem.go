@@ -29,7 +29,7 @@ func (p Private) PEM() ([]byte, error) {
 	if p.key == nil {
 		return nil, errors.New("no private key")
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(p.key)
+	der, err := x509.MarshalPKCS8PrivateKey(p.key())
 	if err != nil {
 		return nil, errors.New("private key cannot be encoded as PKCS #8")
 	}

@@ -20,7 +20,11 @@ import (
 // Private is a signing key. It prints as its algorithm and id, never its material; JWK and PEM are the only ways out.
 type Private struct {
 	public Public
-	key    crypto.Signer // *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey
+
+	// key returns a *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey. It is a function since fmt calls no method
+	// on a Private in an unexported field of another struct: there it prints what the fields hold, of a function only an
+	// address.
+	key func() crypto.Signer
 }
 
 // Generate makes a new key: RS256 with 2048 bits, ES256, or EdDSA. An empty id becomes the thumbprint (RFC 7638).
@@ -58,7 +62,7 @@ func newPrivate(k crypto.Signer, id string) (Private, error) {
 		}
 		k.Precompute()
 	}
-	return Private{public: public, key: k}, nil
+	return Private{public, func() crypto.Signer { return k }}, nil
 }
 
 // Public returns the verification half.
@@ -67,7 +71,10 @@ func (p Private) Public() Public { return p.public }
 // Sign returns the JWS signature of input: RSASSA-PKCS1-v1_5 with SHA-256, r||s (RFC 7518 section 3.4), or Ed25519
 // (RFC 8037 section 3.1).
 func (p Private) Sign(_ context.Context, input []byte) ([]byte, error) {
-	switch k := p.key.(type) {
+	if p.key == nil {
+		return nil, errors.New("no private key")
+	}
+	switch k := p.key().(type) {
 	case *rsa.PrivateKey:
 		sum := sha256.Sum256(input)
 		return rsa.SignPKCS1v15(nil, k, crypto.SHA256, sum[:])
@@ -81,7 +88,7 @@ func (p Private) Sign(_ context.Context, input []byte) ([]byte, error) {
 	case ed25519.PrivateKey:
 		return ed25519.Sign(k, input), nil
 	}
-	return nil, errors.New("no private key")
+	return nil, errors.New("key of a type that cannot sign")
 }
 
 // rawSignature turns an ASN.1 signature into r||s, 32 bytes each.
