@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/writ-run/writ/key"
 )
 
 // metrics are what /metrics shows. No label has a value that a caller chooses.
@@ -32,6 +34,9 @@ func newMetrics(i *Issuer) *metrics {
 		}, []string{"result"}),
 	}
 	live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "writ_runs", Help: "Runs registered now."}, func() float64 { return float64(i.count()) })
+	for _, algorithm := range []key.Algorithm{key.RS256, key.ES256, key.EdDSA} {
+		m.minted.WithLabelValues(string(algorithm)) // shown as 0 before the first
+	}
 	m.registry.MustRegister(m.begun, m.minted, m.refused, m.introspection, live)
 	return m
 }

@@ -106,7 +106,9 @@ func (a *app) report(err error) int {
 			return status
 		}
 	}
-	fmt.Fprintf(a.stderr, "writ: error: %v\n", err)
+	for line := range strings.SplitSeq(err.Error(), "\n") { // one line for each mistake
+		fmt.Fprintf(a.stderr, "writ: error: %s\n", line)
+	}
 	var hint interface{ Hint() string }
 	if errors.As(err, &hint) && hint.Hint() != "" {
 		for line := range strings.Lines(hint.Hint()) {
@@ -147,6 +149,7 @@ func requireSubcommand(group *cobra.Command) {
 	if group.Runnable() {
 		return
 	}
+	group.SuggestionsMinimumDistance = 2
 	group.Args = cobra.ArbitraryArgs
 	group.RunE = func(cmd *cobra.Command, arguments []string) error {
 		if len(arguments) == 0 {

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -18,14 +21,91 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
-		Dir:           filepath.Join("testdata", "script"),
-		UpdateScripts: os.Getenv("WRIT_UPDATE_GOLDEN") != "",
-		Setup: func(env *testscript.Env) error {
-			// Nothing of the developer's own configuration or data takes part.
-			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
-			env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "share"))
-			return nil
-		},
+		Dir:                filepath.Join("testdata", "script"),
+		UpdateScripts:      os.Getenv("WRIT_UPDATE_GOLDEN") != "",
+		RequireUniqueNames: true,
+		Setup:              setup,
+		Cmds:               commands(),
 	})
+}
+
+// setup keeps the developer's own configuration and data out.
+func setup(env *testscript.Env) error {
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
+	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "share"))
+	env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
+	env.Setenv("TERM", "dumb")
+	return os.MkdirAll(filepath.Join(env.WorkDir, "tmp"), 0o700)
+}
+
+// patience bounds every wait for a condition: far more than any machine needs.
+const patience = time.Minute
+
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"waitfile": waitFile,
+		"setfile":  setFile,
+		"tamper":   tamper,
+		"mode":     mode,
+	}
+}
+
+// waitFile FILE [TEXT] waits until the file is there and not empty, or holds the text.
+func waitFile(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) == 0 || len(arguments) > 2 {
+		ts.Fatalf("usage: waitfile FILE [TEXT]")
+	}
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		text, err := os.ReadFile(ts.MkAbs(arguments[0]))
+		if err == nil && len(text) > 0 && (len(arguments) == 1 || bytes.Contains(text, []byte(arguments[1]))) {
+			return
+		}
+		if time.Since(start) > patience {
+			ts.Fatalf("waitfile %s: not there after %s; it holds %q", arguments[0], patience, text)
+		}
+	}
+}
+
+// setFile NAME FILE sets a variable to the first line of a file.
+func setFile(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) != 2 {
+		ts.Fatalf("usage: setfile NAME FILE")
+	}
+	line, _, _ := strings.Cut(ts.ReadFile(arguments[1]), "\n")
+	ts.Setenv(arguments[0], line)
+}
+
+// tamper FROM TO writes a token with one character of its payload changed.
+func tamper(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) != 2 {
+		ts.Fatalf("usage: tamper FROM TO")
+	}
+	parts := strings.Split(strings.TrimSpace(ts.ReadFile(arguments[0])), ".")
+	if len(parts) != 3 {
+		ts.Fatalf("tamper: %s holds no token", arguments[0])
+	}
+	payload := []byte(parts[1])
+	middle := len(payload) / 2
+	if payload[middle] == 'A' {
+		payload[middle] = 'B'
+	} else {
+		payload[middle] = 'A'
+	}
+	parts[1] = string(payload)
+	ts.Check(os.WriteFile(ts.MkAbs(arguments[1]), []byte(strings.Join(parts, ".")), 0o600))
+}
+
+// mode PERMISSIONS FILE... compares permissions.
+func mode(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) < 2 {
+		ts.Fatalf("usage: mode PERMISSIONS FILE...")
+	}
+	for _, name := range arguments[1:] {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := info.Mode().Perm().String(); got != arguments[0] {
+			ts.Fatalf("%s is %s, want %s", name, got, arguments[0])
+		}
+	}
 }

@@ -211,7 +211,8 @@ func (a *app) printReport(report token.Report, refusal error, claims workload.Id
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(result)
 	}
-	table := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	var lines strings.Builder
+	table := tabwriter.NewWriter(&lines, 0, 4, 2, ' ', 0)
 	for _, check := range report {
 		mark := map[token.Outcome]string{token.Passed: "ok", token.Failed: "FAIL", token.Skipped: "-"}[check.Outcome]
 		if check.Outcome == token.Skipped {
@@ -223,11 +224,14 @@ func (a *app) printReport(report token.Report, refusal error, claims workload.Id
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if refusal == nil {
-		_, err := fmt.Fprintf(a.stdout, "verified: %s\n", safe(claims.Subject))
-		return err
+	for line := range strings.Lines(lines.String()) {
+		fmt.Fprintln(a.stdout, strings.TrimRight(line, " \n"))
 	}
-	return nil
+	if refusal != nil {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.stdout, "verified: %s\n", safe(claims.Subject))
+	return err
 }
 
 func orDash(text string) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/writ-run/writ/internal/nearest"
+	"github.com/writ-run/writ/key"
 )
 
 // field is one key of the configuration.
@@ -167,6 +168,8 @@ func (f field) value(c *Config) any {
 	switch p := f.pointer(c).(type) {
 	case *string:
 		return *p
+	case *key.Algorithm:
+		return string(*p)
 	case *float64:
 		return *p
 	}
