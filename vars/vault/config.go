@@ -3,6 +3,7 @@ package vault
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
@@ -178,8 +179,8 @@ func parseAuth(f *vars.Fields, set *settings) {
 			}
 		}
 	}
-	if ways[0] != "auth_backend" && f.Has("auth_params") {
-		f.Fail("auth_params", "it belongs to auth_backend")
+	if ways[0] == "client_token" && f.Has("auth_params") {
+		f.Fail("auth_params", "it belongs to auth_type and auth_backend")
 	}
 	var err error
 	switch {
@@ -196,7 +197,11 @@ func parseAuth(f *vars.Fields, set *settings) {
 		}
 		set.auth.path = append(slices.Clip(set.auth.path), "login")
 		set.auth.params = map[string]string{"jwt": identityText}
+		maps.Copy(set.auth.params, params)
 		if role != "" {
+			if f.Has("auth_params") && params["role"] != "" {
+				f.Fail("auth_role", "the role is in auth_params too; set one of them")
+			}
 			set.auth.params["role"] = role
 		}
 	case backend != "":

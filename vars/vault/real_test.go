@@ -126,6 +126,7 @@ func (w *world) testWays(t *testing.T) {
 	none := map[string]any{"auth_type": nil, "auth_path": nil, "auth_role": nil}
 	for name, more := range map[string]map[string]any{
 		"auth_params with the job's token": {"auth_backend": "jwt", "auth_params": map[string]any{"role": "example", "jwt": "((.CONCOURSE_CI_JWT))"}, "auth_audience": "vault"},
+		"auth_type with auth_params":       {"auth_type": "jwt", "auth_params": map[string]any{"role": "example", "jwt": "((.CONCOURSE_CI_JWT))"}, "auth_audience": "vault"},
 		"the default path and role":        {"auth_type": "jwt", "auth_audience": "vault"},
 		"userpass":                         {"auth_backend": "userpass", "auth_params": map[string]any{"username": "ci", "password": "correct horse"}},
 		"approle":                          {"auth_backend": "approle", "auth_params": map[string]any{"role_id": roleID, "secret_id": secretID}},
