@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -344,11 +345,20 @@ func checkTimes(r *reporter, c Registered, p Profile, now time.Time) {
 		r.fail("life", "at most "+p.MaxLife.String(), "no exp or no iat", ErrLife)
 	case c.IssuedAt.Time().After(now.Add(max(p.Leeway, 30*time.Second))):
 		r.fail("life", "an iat of at most "+clock, instant(int64(c.IssuedAt)), ErrLife)
-	case time.Duration(c.Expiry-c.IssuedAt)*time.Second > p.MaxLife:
-		r.fail("life", "at most "+p.MaxLife.String(), (time.Duration(c.Expiry-c.IssuedAt) * time.Second).String(), ErrLife)
+	case int64(c.Expiry-c.IssuedAt) > int64(p.MaxLife/time.Second): // as a Duration, 293 years would overflow
+		r.fail("life", "at most "+p.MaxLife.String(), life(c), ErrLife)
 	default:
-		r.pass("life", "at most "+p.MaxLife.String(), (time.Duration(c.Expiry-c.IssuedAt) * time.Second).String())
+		r.pass("life", "at most "+p.MaxLife.String(), life(c))
 	}
+}
+
+// life is the time between iat and exp as text.
+func life(c Registered) string {
+	const longest = math.MaxInt64 / int64(time.Second)
+	if seconds := int64(c.Expiry - c.IssuedAt); seconds > longest {
+		return "over " + (time.Duration(longest) * time.Second).String()
+	}
+	return (time.Duration(c.Expiry-c.IssuedAt) * time.Second).String()
 }
 
 // instant is a time in UTC, to the second.
