@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -29,7 +30,8 @@ var builtins = []string{"len", "lower", "upper", "trim", "all", "any", "one", "n
 type Rule struct {
 	source  string
 	program *vm.Program
-	roots   map[string]bool // the top-level claims that it reads
+	roots   map[string]string // the top-level claims that it reads, by themselves
+	free    *sync.Pool        // of *evaluator
 }
 
 // String returns the rule's text.
@@ -49,7 +51,7 @@ func Compile(source string) (Rule, error) {
 	if err != nil {
 		return Rule{}, err
 	}
-	c := &checker{roots: map[string]bool{}}
+	c := &checker{roots: map[string]string{}}
 	ast.Walk(&tree.Node, c)
 	if c.problem != nil {
 		return Rule{}, c.problem
@@ -62,14 +64,16 @@ func Compile(source string) (Rule, error) {
 	if err != nil {
 		return Rule{}, err
 	}
-	return Rule{source: source, program: program, roots: c.roots}, nil
+	return Rule{source: source, program: program, roots: c.roots, free: &sync.Pool{New: func() any { return newEvaluator() }}}, nil
 }
+
+var errNone = errors.New("no rule was compiled")
 
 // Eval tells whether the rule holds for claims as JSON decodes them. An error refuses: it is a *MissingError, or says
 // what could not be computed.
 func (r Rule) Eval(claims map[string]any) (bool, error) {
 	if r.program == nil {
-		return false, errors.New("no rule was compiled")
+		return false, errNone
 	}
 	if one, isString := claims["aud"].(string); isString {
 		copied := make(map[string]any, len(claims))
@@ -82,17 +86,39 @@ func (r Rule) Eval(claims map[string]any) (bool, error) {
 	return r.run(claims)
 }
 
-func (r Rule) run(claims map[string]any) (holds bool, err error) {
+func (r Rule) run(claims map[string]any) (bool, error) {
+	e := r.free.Get().(*evaluator)
+	defer r.free.Put(e)
+	return e.run(r.program, claims)
+}
+
+// evaluator runs a rule. It is kept for the next run: what it is made of costs more than a small rule does.
+type evaluator struct {
+	machine   vm.VM
+	seen      environment
+	functions map[string]any
+	claims    map[string]any // of evalMembers
+}
+
+func newEvaluator() *evaluator {
+	e := &evaluator{claims: map[string]any{}}
+	e.functions = e.seen.functions()
+	return e
+}
+
+func (e *evaluator) run(program *vm.Program, claims map[string]any) (holds bool, err error) {
 	defer func() {
+		e.seen = environment{} // keep nothing of a token
 		if recover() != nil {
+			e.machine = vm.VM{} // it may be half way through
 			holds, err = false, errors.New("the rule cannot be evaluated over these claims")
 		}
 	}()
-	machine := vm.VM{MemoryBudget: maxMemory}
-	e := environment{claims: claims}
-	result, err := machine.Run(r.program, e.functions())
-	if e.problem != nil { // the expression went on with nil; what came of it does not count
-		return false, e.problem
+	e.machine.MemoryBudget = maxMemory
+	e.seen.claims = claims
+	result, err := e.machine.Run(program, e.functions)
+	if e.seen.problem != nil { // the expression went on with nil; what came of it does not count
+		return false, e.seen.problem
 	}
 	if err != nil {
 		return false, fmt.Errorf("the rule cannot be evaluated: %v", firstLine(err))
@@ -112,31 +138,50 @@ func firstLine(err error) string {
 
 // members are claims that can be looked through without decoding all.
 type members interface {
-	Members(f func(name, value []byte))
+	Members(f func(name, value []byte) bool)
 }
 
 // evalMembers decodes of verified claims only what the rule reads.
 func (r Rule) evalMembers(m members) (bool, error) {
-	claims := make(map[string]any, len(r.roots))
+	if r.program == nil {
+		return false, errNone
+	}
+	e := r.free.Get().(*evaluator)
+	defer func() {
+		clear(e.claims)
+		r.free.Put(e)
+	}()
 	var problem error
-	m.Members(func(name, value []byte) {
-		if !r.roots[string(name)] {
-			return
+	left := len(r.roots)
+	m.Members(func(name, value []byte) bool {
+		claim, reads := r.roots[string(name)]
+		if !reads {
+			return true
 		}
-		if text, plain := plainString(value); plain {
-			claims[string(name)] = text
-			return
+		decoded, err := decode(value)
+		if err != nil {
+			problem = fmt.Errorf("the claim %q cannot be read", claim)
 		}
-		var decoded any
-		if json.Unmarshal(value, &decoded) != nil {
-			problem = fmt.Errorf("the claim %q cannot be read", name)
+		if one, isString := decoded.(string); isString && claim == "aud" {
+			decoded = []any{one}
 		}
-		claims[string(name)] = decoded
+		e.claims[claim] = decoded
+		left--
+		return left > 0
 	})
 	if problem != nil {
 		return false, problem
 	}
-	return r.Eval(claims)
+	return e.run(r.program, e.claims)
+}
+
+func decode(value []byte) (any, error) {
+	if text, plain := plainString(value); plain {
+		return text, nil
+	}
+	var decoded any
+	err := json.Unmarshal(value, &decoded)
+	return decoded, err
 }
 
 // plainString reads a JSON string without escapes.
@@ -218,7 +263,7 @@ func (e *environment) fail(problem error) any {
 
 // checker refuses what rules may not do, and collects the claims that a rule reads.
 type checker struct {
-	roots   map[string]bool
+	roots   map[string]string
 	problem error
 }
 
@@ -229,7 +274,7 @@ func (c *checker) Visit(node *ast.Node) {
 		if strings.HasPrefix(n.Value, "$") {
 			c.refuse(n, n.Value+" is not a claim")
 		}
-		c.roots[n.Value] = true
+		c.roots[n.Value] = n.Value
 	case *ast.BuiltinNode:
 		if !slices.Contains(builtins, n.Name) {
 			c.notFunction(n, n.Name)
@@ -276,7 +321,7 @@ func (c *checker) call(n *ast.CallNode) {
 		return
 	}
 	root, _, _ := strings.Cut(claim.Value, ".")
-	c.roots[root] = true
+	c.roots[root] = root
 }
 
 func (c *checker) notFunction(n ast.Node, name string) {

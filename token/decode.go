@@ -17,10 +17,11 @@ var strict = base64.RawURLEncoding.Strict()
 
 // segments are the parts of a compact JWS (RFC 7515 section 7.1), decoded but not believed.
 type segments struct {
-	signed    string // header "." payload, as text
-	payload64 string
+	signed    []byte // header "." payload, as text
+	payload64 []byte
 	header    []byte
 	signature []byte
+	free      []byte // room for the payload
 }
 
 // split decodes the header and the signature. Errors never quote the token.
@@ -43,28 +44,40 @@ func split(raw string, maxBytes int) (segments, error) {
 	case dots != 2:
 		return segments{}, fmt.Errorf("%d part(s)", dots+1)
 	}
-	s := segments{signed: raw[:last], payload64: raw[first+1 : last]}
+	// One piece of memory for the text and everything that it decodes to.
+	text := make([]byte, len(raw), 2*len(raw))
+	copy(text, raw)
+	s := segments{signed: text[:last:last], payload64: text[first+1 : last : last]}
+	free := text[len(raw):cap(text)]
 	var err error
-	if s.header, err = decodeSegment(raw[:first]); err != nil {
+	if s.header, free, err = decodeSegment(free, text[:first]); err != nil {
 		return segments{}, fmt.Errorf("a header that is %w", err)
 	}
-	if s.signature, err = decodeSegment(raw[last+1:]); err != nil {
+	if s.signature, free, err = decodeSegment(free, text[last+1:]); err != nil {
 		return segments{}, fmt.Errorf("a signature that is %w", err)
 	}
+	s.free = free
 	return s, nil
+}
+
+// payload decodes the payload.
+func (s segments) payload() ([]byte, error) {
+	data, _, err := decodeSegment(s.free, s.payload64)
+	return data, err
 }
 
 var errBase64 = errors.New("not base64url without padding")
 
-func decodeSegment(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") { // the decoder would skip them
-		return nil, errBase64
+// decodeSegment decodes into room, and returns what is left of that.
+func decodeSegment(room, text []byte) (data, left []byte, err error) {
+	if bytes.IndexByte(text, '\r') >= 0 || bytes.IndexByte(text, '\n') >= 0 { // the decoder would skip them
+		return nil, nil, errBase64
 	}
-	data, err := strict.DecodeString(text)
-	if err != nil {
-		return nil, errBase64
+	n := strict.DecodedLen(len(text))
+	if _, err := strict.Decode(room[:n], text); err != nil {
+		return nil, nil, errBase64
 	}
-	return data, nil
+	return room[:n:n], room[n:], nil
 }
 
 // header are the parameters that matter (RFC 7515 section 4.1). jku, jwk, x5u and x5c are never looked at: a token does
@@ -163,12 +176,25 @@ func jsonError(err error) error {
 
 // foldsTo refuses a name that differs from a known one in case only: which of both counts would be anyone's guess.
 func foldsTo(name []byte, known ...string) error {
+	if lower(name) { // nearly every name: what it folds to is itself
+		return nil
+	}
 	for _, k := range known {
 		if len(name) <= 2*len(k) && string(name) != k && bytes.EqualFold(name, []byte(k)) {
 			return fmt.Errorf("%.20q, which differs from %q in case only", name, k)
 		}
 	}
 	return nil
+}
+
+// lower tells a name of ASCII without capitals.
+func lower(name []byte) bool {
+	for _, b := range name {
+		if b >= 'A' && b <= 'Z' || b >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // scan calls f with the name and the JSON of every member of an object that is known to be well-formed.

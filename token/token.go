@@ -45,7 +45,7 @@ type Profile struct {
 	Types    []string         // allowed header typ, compared without case and without "application/"; empty: JWT or absent
 	Audience []string         // one of these must be in aud; empty: aud is reported as not checked
 	Issuer   string           // iss must equal this; empty: not checked
-	Required []string         // claims that must be present, beyond what the other fields imply
+	Required []string         // claims that must be there, neither null nor empty text
 	Leeway   time.Duration    // on exp and nbf
 	MaxLife  time.Duration    // exp - iat at most; 0: no limit
 	MaxBytes int              // 0: DefaultMaxBytes

@@ -17,7 +17,7 @@ func Parse(raw string, maxBytes int) (Unverified, error) {
 	if err != nil {
 		return Unverified{}, fmt.Errorf("%w: want a signed token of three parts, got %w", ErrMalformed, err)
 	}
-	payload, err := decodeSegment(s.payload64)
+	payload, err := s.payload()
 	if err != nil {
 		return Unverified{}, fmt.Errorf("%w: the payload is %w", ErrMalformed, err)
 	}

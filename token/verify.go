@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/writ-run/writ/key"
 )
@@ -45,12 +47,22 @@ func (v Verified[C]) Key() key.Public { return v.key }
 // Payload returns the payload's JSON as it was signed. It must not be changed.
 func (v Verified[C]) Payload() []byte { return v.payload }
 
-// Members calls f with the name and the JSON of every claim, in their order. Neither must be changed or kept.
-func (v Verified[C]) Members(f func(name, value []byte)) {
-	if v.payload != nil {
-		scan(v.payload, func(name, value []byte) error { f(name, value); return nil })
+// Members calls f with the name and the JSON of every claim, in their order, until f returns false. Neither must be
+// changed or kept.
+func (v Verified[C]) Members(f func(name, value []byte) bool) {
+	if v.payload == nil {
+		return
 	}
+	scan(v.payload, func(name, value []byte) error {
+		if !f(name, value) {
+			return errStop
+		}
+		return nil
+	})
 }
+
+// errStop ends a scan.
+var errStop = errors.New("enough")
 
 // Verify checks a compact JWS (RFC 7515 section 7.1) with claims in JSON (RFC 7519) against a key set and a profile.
 // The report lists every check in order. The error is an *Error, and errors.Is finds a sentinel for every failed check
@@ -102,11 +114,13 @@ func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet,
 	if !ok {
 		return v, false
 	}
-	payload, err := decodeSegment(s.payload64)
+	payload, err := s.payload()
 	if err == nil {
 		v.claims = new(C)
 		if err = json.Unmarshal(payload, v.claims); err != nil {
 			err = jsonError(err)
+		} else if jsontext.Value(payload).Kind() != '{' { // null is taken by the decoder
+			err = errors.New("not a JSON object")
 		} else {
 			err = scan(payload, func(name, _ []byte) error {
 				return foldsTo(name, "iss", "sub", "aud", "exp", "nbf", "iat", "jti")
@@ -208,31 +222,33 @@ func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys
 		r.fail("key", "a key of the key set", got, ErrKey)
 		return key.Public{}, false
 	}
-	var candidates []key.Public
+	candidates := 0
+	var first key.Public
 	for _, k := range found {
 		if k.Algorithm() == algorithm {
-			candidates = append(candidates, k)
+			if candidates++; candidates == 1 {
+				first = k
+			}
 		}
 	}
-	if len(candidates) == 0 {
+	if candidates == 0 {
 		r.fail("algorithm", string(found[0].Algorithm())+", the key's one algorithm", h.Algorithm.text, ErrAlgorithm)
 		return key.Public{}, false
 	}
-	if len(candidates) > maxTried {
-		r.fail("key", "a kid", fmt.Sprintf("none, and %d keys to try", len(candidates)), ErrKey)
+	if candidates > maxTried {
+		r.fail("key", "a kid", fmt.Sprintf("none, and %d keys to try", candidates), ErrKey)
 		return key.Public{}, false
 	}
-	for _, k := range candidates {
-		if signatureHolds(k, s.signed, s.signature) {
-			r.pass("algorithm", string(algorithm), h.Algorithm.text)
+	r.pass("algorithm", string(algorithm), h.Algorithm.text)
+	for _, k := range found {
+		if k.Algorithm() == algorithm && signatureHolds(k, s.signed, s.signature) {
 			r.pass("key", "a key of the key set", k.ID())
 			r.pass("signature", "of that key", "it holds")
 			return k, true
 		}
 	}
-	r.pass("algorithm", string(algorithm), h.Algorithm.text)
-	r.pass("key", "a key of the key set", candidates[0].ID())
-	r.fail("signature", "one by key "+candidates[0].ID(), "one that does not hold: the token was changed, or another key signed it", ErrSignature)
+	r.pass("key", "a key of the key set", first.ID())
+	r.fail("signature", "one by key "+first.ID(), "one that does not hold: the token was changed, or another key signed it", ErrSignature)
 	return key.Public{}, false
 }
 
@@ -248,19 +264,19 @@ func describeAlgorithm(name string) string {
 }
 
 // signatureHolds does the raw verification.
-func signatureHolds(k key.Public, signed string, signature []byte) bool {
+func signatureHolds(k key.Public, signed, signature []byte) bool {
 	switch pub := k.Crypto().(type) {
 	case *rsa.PublicKey:
-		sum := sha256.Sum256([]byte(signed))
+		sum := sha256.Sum256(signed)
 		return rsa.VerifyPKCS1v15(pub, crypto.SHA256, sum[:], signature) == nil
 	case *ecdsa.PublicKey:
 		if len(signature) != 64 {
 			return false
 		}
-		sum := sha256.Sum256([]byte(signed))
+		sum := sha256.Sum256(signed)
 		return ecdsa.Verify(pub, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
 	case ed25519.PublicKey:
-		return ed25519.Verify(pub, []byte(signed), signature)
+		return ed25519.Verify(pub, signed, signature)
 	}
 	return false
 }
@@ -278,9 +294,16 @@ func checkClaims(r *reporter, c Registered, payload []byte, p Profile) {
 		return
 	}
 	present := make(map[string]bool, 16)
-	scan(payload, func(name, _ []byte) error { present[string(name)] = true; return nil })
+	scan(payload, func(name, value []byte) error {
+		present[string(name)] = string(value) != "null" && string(value) != `""`
+		return nil
+	})
 	for _, name := range p.Required {
-		if !present[name] || name == "aud" && len(c.Audience) == 0 {
+		there := present[name]
+		if name == "aud" {
+			there = len(c.Audience) > 0
+		}
+		if !there {
 			r.fail("required", name, "none", ErrRequired)
 		}
 	}
@@ -321,22 +344,22 @@ func orNone(text string) string {
 
 // checkTimes checks nbf, exp and the life between iat and exp.
 func checkTimes(r *reporter, c Registered, p Profile, now time.Time) {
-	clock := instant(now.Unix())
+	atMost, after, clock := clocks(now.Unix())
 	switch {
 	case c.NotBefore == 0:
 		r.skip("nbf", "")
 	case now.Add(p.Leeway).Unix() < int64(c.NotBefore):
-		r.fail("nbf", "at most "+clock, instant(int64(c.NotBefore)), ErrNotYetValid)
+		r.fail("nbf", atMost, instant(int64(c.NotBefore)), ErrNotYetValid)
 	default:
-		r.pass("nbf", "at most "+clock, instant(int64(c.NotBefore)))
+		r.pass("nbf", atMost, instant(int64(c.NotBefore)))
 	}
 	switch {
 	case c.Expiry == 0:
 		r.skip("exp", "")
 	case now.Add(-p.Leeway).Unix() >= int64(c.Expiry):
-		r.fail("exp", "after "+clock, instant(int64(c.Expiry)), ErrExpired)
+		r.fail("exp", after, instant(int64(c.Expiry)), ErrExpired)
 	default:
-		r.pass("exp", "after "+clock, instant(int64(c.Expiry)))
+		r.pass("exp", after, instant(int64(c.Expiry)))
 	}
 	switch {
 	case p.MaxLife == 0:
@@ -359,6 +382,17 @@ func life(c Registered) string {
 		return "over " + (time.Duration(longest) * time.Second).String()
 	}
 	return (time.Duration(c.Expiry-c.IssuedAt) * time.Second).String()
+}
+
+// clocks are "at most NOW", "after NOW" and NOW, in one piece of memory.
+func clocks(now int64) (atMost, after, clock string) {
+	const before, between = "at most ", "after "
+	text := make([]byte, 0, len(before)+len(between)+2*len(time.RFC3339))
+	text = time.Unix(now, 0).UTC().AppendFormat(append(text, before...), time.RFC3339)
+	end := len(text)
+	text = append(append(text, between...), text[len(before):end]...)
+	all := string(text)
+	return all[:end], all[end:], all[len(before):end]
 }
 
 // instant is a time in UTC, to the second.

@@ -65,7 +65,7 @@ func layerHolds(ctx context.Context, raw string, keys KeySet) error {
 	if _, ok := checkSignature(ctx, r, h, s, keys); !ok {
 		return r.err()
 	}
-	_, err = decodeSegment(s.payload64)
+	_, err = s.payload()
 	return err
 }
 
@@ -174,7 +174,7 @@ func TestWycheproofSignatures(t *testing.T) {
 				if test.Result == "valid" {
 					valid++
 				}
-				if got := signatureHolds(k, string(message), signature); got != (test.Result == "valid") {
+				if got := signatureHolds(k, message, signature); got != (test.Result == "valid") {
 					t.Errorf("%s %d %q: holds: %v, want %s", name, test.ID, test.Comment, got, test.Result)
 				}
 			}
