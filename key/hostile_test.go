@@ -188,6 +188,7 @@ func TestHostilePrivate(t *testing.T) {
 	}
 	edPEM := string(must(t)(k.PEM()))
 	edPublicPEM := string(must(t)(k.Public().PEM()))
+	der, _ := pem.Decode([]byte(edPEM))
 	order := elliptic.P256().Params().N
 	tests := map[string]struct{ text, want string }{
 		"public okp":            {with(t, ed, change{"d": nil}), `no member "d": this is a public key`},
@@ -221,8 +222,8 @@ func TestHostilePrivate(t *testing.T) {
 		"pem twice":             {edPEM + edPEM, "PEM: more than one block"},
 		"pem public":            {edPublicPEM, `PEM: block "PUBLIC KEY"; want PRIVATE KEY`},
 		"pem encrypted":         {block("ENCRYPTED PRIVATE KEY", []byte("x")), "encrypted with a passphrase"},
-		"pem of openssl, old encryption": {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
-			"RSA PRIVATE KEY block: not a private key of a known form"},
+		"pem of openssl, old encryption": {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Headers: map[string]string{"DEK-Info": "AES-128-CBC,00"}, Bytes: der.Bytes})),
+			"PRIVATE KEY block: not a private key of a known form"},
 		"pem of openssh": {block("OPENSSH PRIVATE KEY", []byte("x")), `PEM: block "OPENSSH PRIVATE KEY"; want`},
 		"pem P-384":      {block("EC PRIVATE KEY", must(t)(x509.MarshalECPrivateKey(p384))), "elliptic curve is not P-256"},
 		"pem garbage":    {block("PRIVATE KEY", []byte{1, 2, 3}), "PRIVATE KEY block: not a private key of a known form"},

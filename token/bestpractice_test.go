@@ -188,6 +188,7 @@ func TestBestPracticeCryptography(t *testing.T) {
 		changes := map[string]func([]byte) []byte{
 			"a zero byte before": func(s []byte) []byte { return append([]byte{0}, s...) },
 			"a zero byte after":  func(s []byte) []byte { return append(slices.Clone(s), 0) },
+			"a zero byte within": func(s []byte) []byte { return slices.Insert(slices.Clone(s), len(s)/2, 0) }, // r, then 0 and s: the same numbers
 			"one byte less":      func(s []byte) []byte { return s[:len(s)-1] },
 			"first byte left":    func(s []byte) []byte { return s[1:] },
 			"twice":              func(s []byte) []byte { return append(slices.Clone(s), s...) },
@@ -302,6 +303,17 @@ func TestBestPracticeHeader(t *testing.T) {
 		for _, kid := range []string{"null", "1", `["` + id + `"]`, "{}", "true"} {
 			refused(t, forge(t, k, `{"alg":"EdDSA","kid":`+kid+`}`, goodPayload), set(t, k), profile(), token.ErrMalformed)
 		}
+	})
+	t.Run("3.10 a token without kid is tried with few keys", func(t *testing.T) {
+		t.Parallel()
+		many := make([]key.Private, 33)
+		for i := range many {
+			many[i] = generate(t, key.EdDSA)
+		}
+		raw := forge(t, many[0], `{"alg":"EdDSA"}`, goodPayload)
+		accepted(t, raw, set(t, many[:32]...), profile())
+		refused(t, raw, set(t, many...), profile(), token.ErrKey)
+		accepted(t, sign(t, many[0], good()), set(t, many...), profile()) // by its kid
 	})
 	t.Run("RFC 7515 4.1.11 crit", func(t *testing.T) {
 		t.Parallel()
