@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 
@@ -204,9 +205,23 @@ func (c *Client) send(ctx context.Context, method, path string, request any) (*h
 		return nil, fmt.Errorf("%w: %s: it answers %s and is perhaps not an issuer", workload.ErrUnreachable, c.path, response.Status)
 	}
 	if response.StatusCode >= 500 {
-		return nil, fmt.Errorf("issuer: %s", problem.Description)
+		return nil, fmt.Errorf("issuer: %s", oneLine(problem.Description))
 	}
-	return nil, fmt.Errorf("%w: %s", workload.ErrRefused, problem.Description)
+	return nil, fmt.Errorf("%w: %s", workload.ErrRefused, oneLine(problem.Description))
+}
+
+// oneLine keeps what a server says from writing lines, or to a terminal, of its own.
+func oneLine(text string) string {
+	const most = 1000
+	if len(text) > most {
+		text = text[:most] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // unreachable says what is wrong with the socket, and what to do.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -231,9 +230,6 @@ func dial(ctx context.Context, name string) (workload.Minter, func(), error) {
 	}
 	if err := client.Health(ctx); err != nil {
 		client.Close()
-		if errors.Is(err, workload.ErrUnreachable) {
-			return nil, nil, hinted{fmt.Errorf("--server: %w", err), "is `writ serve` running? it says its socket when it is ready"}
-		}
 		return nil, nil, fmt.Errorf("--server: %w", err)
 	}
 	return client, func() { client.Close() }, nil
