@@ -36,7 +36,7 @@ bench: ## run every benchmark; each reports its ratio to a floor measured in the
 fuzz: ## run each fuzz target for FUZZTIME (default 20s)
 	@for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),20s) $$package || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),20s) -fuzzminimizetime 5x $$package || exit 1; \
 		done; \
 	done
 
