@@ -33,6 +33,7 @@ func TestRealVault(t *testing.T) {
 	t.Run("client_token", func(t *testing.T) { t.Parallel(); w.testClientToken(t) })
 	t.Run("namespace and requests", func(t *testing.T) { t.Parallel(); w.testNamespace(t) })
 	t.Run("version cannot be asked", func(t *testing.T) { t.Parallel(); w.testVersionUnknown(t) })
+	t.Run("two pipelines", func(t *testing.T) { t.Parallel(); w.testTwoPipelines(t) })
 	t.Run("at once", func(t *testing.T) { t.Parallel(); w.testConcurrent(t) })
 }
 
@@ -320,4 +321,38 @@ func (w *world) testConcurrent(t *testing.T) {
 	if n := len(o.told()); n != 1 {
 		t.Errorf("%d logins for eight at once, want one", n)
 	}
+}
+
+// testTwoPipelines has two pipelines ask for the same variable with the same configuration at the same time: each logs in
+// as itself. (A pool of sources by configuration would hand one the other's login.)
+func (w *world) testTwoPipelines(t *testing.T) {
+	kind, config := Kind{}, w.config(map[string]any{"lookup_templates": []any{"/{{.Team}}/{{.Secret}}"}, "auth_role": "who"})
+	w.Do(t, "POST", "auth/concourse/role/who", map[string]any{
+		"role_type": "jwt", "user_claim": "pipeline", "bound_audiences": []string{w.URL}, "token_policies": []string{"jobs"},
+	})
+	var all sync.WaitGroup
+	for _, pipeline := range []string{"one", "two", "one", "two"} {
+		session, err := workload.Open(t.Context(), w.minter, workload.Subject{Team: "main", Pipeline: pipeline, Job: "release"}, workload.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var secret string
+		kind.OnSecret = func(s string) { secret = s }
+		opened, err := kind.Open(t.Context(), session, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			if value, found, err := opened.Get(t.Context(), vars.Ref{Path: "both"}); err != nil || !found || value != "team" {
+				t.Errorf("%v, %v, %v", value, found, err)
+			}
+			if _, data := w.lookup(t, secret); data["display_name"] != "concourse-"+pipeline {
+				t.Errorf("%s is logged in as %v", pipeline, data["display_name"])
+			}
+			if err := opened.(io.Closer).Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
