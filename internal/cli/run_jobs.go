@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -72,7 +73,7 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 
 	sink, closeSink := a.sink(f.asJSON)
 	defer closeSink()
-	redactor := journal.NewRedactor(sink)
+	redactor := journal.NewRedactor(stamp{sink})
 	plan.base.Runtime, plan.base.Sink, plan.base.AddSecret, plan.base.Kill = runtime, redactor, redactor.Add, killed
 	plan.base.Wrap = func(rt container.Runtime, s *workload.Session) container.Runtime {
 		return delivery.Wrap(rt, s, delivery.Config{Log: log})
@@ -86,6 +87,16 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 		}
 	}
 	return plan.run(ctx, minter)
+}
+
+// stamp gives entries that have no time the present one.
+type stamp struct{ next journal.Sink }
+
+func (s stamp) Append(e journal.Entry) error {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	return s.next.Append(e)
 }
 
 // kinds are the types of var sources.
