@@ -145,7 +145,7 @@ func decodeHeader(data []byte) (header, error) {
 		return header{}, jsonError(err)
 	}
 	if err := scan(data, func(name, _ []byte) error {
-		return foldsTo(name, "alg", "kid", "typ", "cty", "crit", "b64", "enc")
+		return foldsTo(name, parameters[:])
 	}); err != nil {
 		return header{}, err
 	}
@@ -174,8 +174,14 @@ func jsonError(err error) error {
 	return errors.New("not JSON in UTF-8")
 }
 
+// The names that no other may resemble: of the header, and of the claims.
+var (
+	parameters = [...]string{"alg", "kid", "typ", "cty", "crit", "b64", "enc"}
+	registered = [...]string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"}
+)
+
 // foldsTo refuses a name that differs from a known one in case only: which of both counts would be anyone's guess.
-func foldsTo(name []byte, known ...string) error {
+func foldsTo(name []byte, known []string) error {
 	if lower(name) { // nearly every name: what it folds to is itself
 		return nil
 	}
@@ -225,12 +231,15 @@ func scan(object []byte, f func(name, value []byte) error) error {
 
 // stringEnd returns where the string that starts at i has ended.
 func stringEnd(text []byte, i int) int {
-	for i++; text[i] != '"'; i++ {
-		if text[i] == '\\' {
-			i++
+	i++
+	for {
+		end := i + bytes.IndexByte(text[i:], '"')
+		escape := bytes.IndexByte(text[i:end], '\\')
+		if escape < 0 {
+			return end + 1
 		}
+		i += escape + 2
 	}
-	return i + 1
 }
 
 // valueEnd returns where the member's value that starts at i has ended: at the comma or bracket after it.

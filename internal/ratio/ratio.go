@@ -3,6 +3,7 @@
 package ratio
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func Run(b *testing.B, limit float64, floor, subject func() error) {
 
 func measure(b *testing.B, f func() error, rounds int) time.Duration {
 	b.Helper()
+	runtime.GC() // each begins with a clean heap, and pays for its own
 	start := time.Now()
 	for range rounds {
 		if err := f(); err != nil {
