@@ -17,8 +17,8 @@ var strict = base64.RawURLEncoding.Strict()
 
 // segments are the parts of a compact JWS (RFC 7515 section 7.1), decoded but not believed.
 type segments struct {
-	signed    []byte // header "." payload, as text
-	payload64 []byte
+	signed    string // header "." payload, as text
+	payload64 string
 	header    []byte
 	signature []byte
 	free      []byte // room for the payload
@@ -44,16 +44,13 @@ func split(raw string, maxBytes int) (segments, error) {
 	case dots != 2:
 		return segments{}, fmt.Errorf("%d part(s)", dots+1)
 	}
-	// One piece of memory for the text and everything that it decodes to.
-	text := make([]byte, len(raw), 2*len(raw))
-	copy(text, raw)
-	s := segments{signed: text[:last:last], payload64: text[first+1 : last : last]}
-	free := text[len(raw):cap(text)]
+	s := segments{signed: raw[:last], payload64: raw[first+1 : last]}
+	free := make([]byte, strict.DecodedLen(len(raw))) // one piece of memory for all three
 	var err error
-	if s.header, free, err = decodeSegment(free, text[:first]); err != nil {
+	if s.header, free, err = decodeSegment(free, raw[:first]); err != nil {
 		return segments{}, fmt.Errorf("a header that is %w", err)
 	}
-	if s.signature, free, err = decodeSegment(free, text[last+1:]); err != nil {
+	if s.signature, free, err = decodeSegment(free, raw[last+1:]); err != nil {
 		return segments{}, fmt.Errorf("a signature that is %w", err)
 	}
 	s.free = free
@@ -69,12 +66,12 @@ func (s segments) payload() ([]byte, error) {
 var errBase64 = errors.New("not base64url without padding")
 
 // decodeSegment decodes into room, and returns what is left of that.
-func decodeSegment(room, text []byte) (data, left []byte, err error) {
-	if bytes.IndexByte(text, '\r') >= 0 || bytes.IndexByte(text, '\n') >= 0 { // the decoder would skip them
+func decodeSegment(room []byte, text string) (data, left []byte, err error) {
+	if strings.IndexByte(text, '\r') >= 0 || strings.IndexByte(text, '\n') >= 0 { // the decoder would skip them
 		return nil, nil, errBase64
 	}
 	n := strict.DecodedLen(len(text))
-	if _, err := strict.Decode(room[:n], text); err != nil {
+	if _, err := strict.Decode(room[:n], []byte(text)); err != nil {
 		return nil, nil, errBase64
 	}
 	return room[:n:n], room[n:], nil
@@ -205,57 +202,76 @@ func lower(name []byte) bool {
 
 // scan calls f with the name and the JSON of every member of an object that is known to be well-formed.
 func scan(object []byte, f func(name, value []byte) error) error {
-	at := 1 + bytes.IndexByte(object, '{')
+	i := bytes.IndexByte(object, '{') + 1
+	if i == 0 {
+		return nil
+	}
 	for {
-		start := at + bytes.IndexByte(object[at:], '"')
-		if start < at {
-			return nil
+		for object[i] != '"' { // white space and a comma
+			if object[i] == '}' {
+				return nil
+			}
+			i++
 		}
-		end := stringEnd(object, start)
-		name := object[start+1 : end-1]
-		if bytes.IndexByte(object[start:end], '\\') >= 0 {
-			plain, err := jsontext.AppendUnquote(nil, object[start:end])
+		start := i
+		i = stringEnd(object, i)
+		name := object[start+1 : i-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			plain, err := jsontext.AppendUnquote(nil, object[start:i])
 			if err != nil {
 				return errors.New("a member name that cannot be read")
 			}
 			name = plain
 		}
-		value := end + bytes.IndexByte(object[end:], ':') + 1
-		at = valueEnd(object, value)
-		if err := f(name, bytes.TrimSpace(object[value:at])); err != nil {
+		for object[i] != ':' {
+			i++
+		}
+		value := skipSpace(object, i+1)
+		i = valueEnd(object, value)
+		if err := f(name, object[value:i]); err != nil {
 			return err
 		}
-		at++ // the comma, or the end
 	}
+}
+
+func skipSpace(text []byte, i int) int {
+	for text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r' {
+		i++
+	}
+	return i
 }
 
 // stringEnd returns where the string that starts at i has ended.
 func stringEnd(text []byte, i int) int {
-	i++
-	for {
-		end := i + bytes.IndexByte(text[i:], '"')
-		escape := bytes.IndexByte(text[i:end], '\\')
-		if escape < 0 {
-			return end + 1
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
 		}
-		i += escape + 2
 	}
+	return i + 1
 }
 
-// valueEnd returns where the member's value that starts at i has ended: at the comma or bracket after it.
+// valueEnd returns where the value that starts at i has ended.
 func valueEnd(text []byte, i int) int {
+	if text[i] == '"' {
+		return stringEnd(text, i)
+	}
 	for depth := 0; ; i++ {
 		switch text[i] {
 		case '"':
 			i = stringEnd(text, i) - 1
 		case '{', '[':
 			depth++
-		case '}', ']', ',':
+		case '}', ']':
 			if depth == 0 {
 				return i
 			}
-			if text[i] != ',' {
-				depth--
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return i
 			}
 		}
 	}

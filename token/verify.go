@@ -16,9 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/writ-run/writ/key"
 )
 
@@ -117,15 +114,7 @@ func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet,
 	payload, err := s.payload()
 	if err == nil {
 		v.claims = new(C)
-		if err = json.Unmarshal(payload, v.claims); err != nil {
-			err = jsonError(err)
-		} else if jsontext.Value(payload).Kind() != '{' { // null is taken by the decoder
-			err = errors.New("not a JSON object")
-		} else {
-			err = scan(payload, func(name, _ []byte) error {
-				return foldsTo(name, registered[:])
-			})
-		}
+		err = decodeClaims(payload, v.claims)
 	}
 	if err != nil {
 		r.fail("claims", "one JSON object of claims", err.Error(), ErrClaims)
@@ -264,19 +253,19 @@ func describeAlgorithm(name string) string {
 }
 
 // signatureHolds does the raw verification.
-func signatureHolds(k key.Public, signed, signature []byte) bool {
+func signatureHolds(k key.Public, signed string, signature []byte) bool {
 	switch pub := k.Crypto().(type) {
 	case *rsa.PublicKey:
-		sum := sha256.Sum256(signed)
+		sum := sha256.Sum256([]byte(signed))
 		return rsa.VerifyPKCS1v15(pub, crypto.SHA256, sum[:], signature) == nil
 	case *ecdsa.PublicKey:
 		if len(signature) != 64 {
 			return false
 		}
-		sum := sha256.Sum256(signed)
+		sum := sha256.Sum256([]byte(signed))
 		return ecdsa.Verify(pub, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
 	case ed25519.PublicKey:
-		return ed25519.Verify(pub, signed, signature)
+		return ed25519.Verify(pub, []byte(signed), signature)
 	}
 	return false
 }

@@ -30,3 +30,40 @@ func NewIdentity(s Subject, ids IDs, build string) Identity {
 		Task: s.Task, Step: s.Step, Attempt: s.Attempt, ImageDigest: s.ImageDigest, Runtime: s.Runtime, Privileged: s.Privileged,
 	}
 }
+
+// Field says where a claim goes: Identity is a token.Fielder.
+func (i *Identity) Field(claim []byte) any {
+	switch string(claim) {
+	case "team":
+		return &i.Team
+	case "teamid":
+		return &i.TeamID
+	case "pipeline":
+		return &i.Pipeline
+	case "pipelineid":
+		return &i.PipelineID
+	case "instance_vars":
+		return &i.InstanceVars
+	case "job":
+		return &i.Job
+	case "jobid":
+		return &i.JobID
+	case "build":
+		return &i.Build
+	case "buildid":
+		return &i.BuildID
+	case "task":
+		return &i.Task
+	case "step":
+		return &i.Step
+	case "attempt":
+		return &i.Attempt
+	case "image_digest":
+		return &i.ImageDigest
+	case "runtime":
+		return &i.Runtime
+	case "privileged":
+		return &i.Privileged
+	}
+	return token.Field(&i.Registered, claim)
+}
