@@ -17,8 +17,8 @@ var strict = base64.RawURLEncoding.Strict()
 
 // segments are the parts of a compact JWS (RFC 7515 section 7.1), decoded but not believed.
 type segments struct {
-	signed    string // header "." payload, as text
-	payload64 string
+	signed    []byte // header "." payload, as text
+	payload64 []byte
 	header    []byte
 	signature []byte
 	free      []byte // room for the payload
@@ -44,13 +44,15 @@ func split(raw string, maxBytes int) (segments, error) {
 	case dots != 2:
 		return segments{}, fmt.Errorf("%d part(s)", dots+1)
 	}
-	s := segments{signed: raw[:last], payload64: raw[first+1 : last]}
-	free := make([]byte, strict.DecodedLen(len(raw))) // one piece of memory for all three
+	room := make([]byte, 0, len(raw)+strict.DecodedLen(len(raw))) // one piece of memory for the text and what it holds
+	text := append(room, raw...)
+	s := segments{signed: text[:last], payload64: text[first+1 : last]}
+	free := room[len(raw):cap(room)]
 	var err error
-	if s.header, free, err = decodeSegment(free, raw[:first]); err != nil {
+	if s.header, free, err = decodeSegment(free, text[:first]); err != nil {
 		return segments{}, fmt.Errorf("a header that is %w", err)
 	}
-	if s.signature, free, err = decodeSegment(free, raw[last+1:]); err != nil {
+	if s.signature, free, err = decodeSegment(free, text[last+1:]); err != nil {
 		return segments{}, fmt.Errorf("a signature that is %w", err)
 	}
 	s.free = free
@@ -66,12 +68,12 @@ func (s segments) payload() ([]byte, error) {
 var errBase64 = errors.New("not base64url without padding")
 
 // decodeSegment decodes into room, and returns what is left of that.
-func decodeSegment(room []byte, text string) (data, left []byte, err error) {
-	if strings.IndexByte(text, '\r') >= 0 || strings.IndexByte(text, '\n') >= 0 { // the decoder would skip them
+func decodeSegment(room, text []byte) (data, left []byte, err error) {
+	if bytes.IndexByte(text, '\r') >= 0 || bytes.IndexByte(text, '\n') >= 0 { // the decoder would skip them
 		return nil, nil, errBase64
 	}
 	n := strict.DecodedLen(len(text))
-	if _, err := strict.Decode(room[:n], []byte(text)); err != nil {
+	if _, err := strict.Decode(room[:n], text); err != nil {
 		return nil, nil, errBase64
 	}
 	return room[:n:n], room[n:], nil

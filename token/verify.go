@@ -253,19 +253,19 @@ func describeAlgorithm(name string) string {
 }
 
 // signatureHolds does the raw verification.
-func signatureHolds(k key.Public, signed string, signature []byte) bool {
+func signatureHolds(k key.Public, signed, signature []byte) bool {
 	switch pub := k.Crypto().(type) {
 	case *rsa.PublicKey:
-		sum := sha256.Sum256([]byte(signed))
+		sum := sha256.Sum256(signed)
 		return rsa.VerifyPKCS1v15(pub, crypto.SHA256, sum[:], signature) == nil
 	case *ecdsa.PublicKey:
 		if len(signature) != 64 {
 			return false
 		}
-		sum := sha256.Sum256([]byte(signed))
+		sum := sha256.Sum256(signed)
 		return ecdsa.Verify(pub, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
 	case ed25519.PublicKey:
-		return ed25519.Verify(pub, []byte(signed), signature)
+		return ed25519.Verify(pub, signed, signature)
 	}
 	return false
 }

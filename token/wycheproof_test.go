@@ -174,7 +174,7 @@ func TestWycheproofSignatures(t *testing.T) {
 				if test.Result == "valid" {
 					valid++
 				}
-				if got := signatureHolds(k, string(message), signature); got != (test.Result == "valid") {
+				if got := signatureHolds(k, message, signature); got != (test.Result == "valid") {
 					t.Errorf("%s %d %q: holds: %v, want %s", name, test.ID, test.Comment, got, test.Result)
 				}
 			}
