@@ -276,7 +276,7 @@ func TestCopyTree(t *testing.T) {
 	src, dst, outside := tempDir(t), filepath.Join(tempDir(t), "new"), t.TempDir()
 	secret := filepath.Join(outside, "secret")
 	shell(t, src, "mkdir -p a/b; echo one >a/b/f; chmod 640 a/b/f; ln a/b/f hard; ln -s "+outside+" out; mkfifo p; chmod 555 a/b; touch -d 2001-02-03 hard; : >empty")
-	if err := process.CopyTree(t.Context(), dst, src); err != nil {
+	if err := container.CopyTree(t.Context(), dst, src); err != nil {
 		t.Fatal(err)
 	}
 	shell(t, dst, `set -e; test "$(cat hard)" = one; test hard -ef a/b/f; test "$(readlink out)" = "`+outside+`"; test -p p; test ! -s empty
@@ -288,7 +288,7 @@ func TestCopyTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	shell(t, into, "ln -s "+outside+" a; ln -s "+secret+" hard; echo old >empty; echo mine >mine")
-	if err := process.CopyTree(t.Context(), into, src); err != nil {
+	if err := container.CopyTree(t.Context(), into, src); err != nil {
 		t.Fatal(err)
 	}
 	shell(t, into, "set -e; test ! -L a; test \"$(cat a/b/f hard mine)\" = \"$(printf 'one\\none\\nmine')\"; test ! -s empty")
@@ -317,13 +317,13 @@ func TestCopyTreeRefuses(t *testing.T) {
 		"a file over a full d": {full, file, "not empty"},
 		"a device":             {filepath.Join(t.TempDir(), "d"), "/dev", "is a device"},
 	} {
-		if err := process.CopyTree(t.Context(), c.dst, c.src); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := container.CopyTree(t.Context(), c.dst, c.src); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v; want %q", name, err, c.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := process.CopyTree(ctx, filepath.Join(t.TempDir(), "d"), full); !errors.Is(err, context.Canceled) {
+	if err := container.CopyTree(ctx, filepath.Join(t.TempDir(), "d"), full); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 	if _, err := os.Lstat(filepath.Join(full, "name", "inner", "name")); !errors.Is(err, fs.ErrNotExist) {

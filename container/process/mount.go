@@ -1,7 +1,6 @@
 package process
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,14 +13,6 @@ import (
 
 	"github.com/writ-run/writ/container"
 )
-
-// mountError is a mount that this runtime cannot make.
-type mountError struct {
-	path, reason, hint string
-}
-
-func (e *mountError) Error() string { return fmt.Sprintf("mount %q: %s", e.path, e.reason) }
-func (e *mountError) Hint() string  { return e.hint }
 
 // placed is a volume that is in a working directory now.
 type placed struct {
@@ -69,49 +60,25 @@ func newTree(root string, mounts []container.Mount, log *slog.Logger) (*tree, er
 
 // checkMounts returns the volumes to place, outer before inner.
 func checkMounts(mounts []container.Mount) ([]placed, error) {
+	sorted, err := container.CheckMounts(mounts)
+	if err != nil {
+		return nil, err
+	}
 	var ordered []placed
-	seen := map[string]bool{}
-	for _, m := range mounts {
-		path := filepath.Clean(m.Path)
-		own, ours := m.Volume.(*volume)
-		switch {
-		case m.Path == "":
-			return nil, &mountError{path: m.Path, reason: "no path"}
-		case strings.ContainsRune(m.Path, 0):
-			return nil, &mountError{path: m.Path, reason: "a path has no NUL byte"}
-		case (m.Volume == nil) == (m.Host == ""):
-			return nil, &mountError{path: m.Path, reason: "either a volume or a host directory, not both or neither"}
-		case seen[path]:
-			return nil, &mountError{path: m.Path, reason: "two mounts at one path"}
-		}
-		seen[path] = true
+	for _, m := range sorted {
 		if m.Host != "" {
-			if info, err := os.Stat(m.Host); err != nil {
-				return nil, fmt.Errorf("mount %q: %w", m.Path, err)
-			} else if !info.IsDir() || !filepath.IsAbs(m.Host) {
-				return nil, &mountError{path: m.Path, reason: fmt.Sprintf("%q is no absolute path of a directory", m.Host)}
-			}
 			continue // seen where it is (See)
 		}
-		switch {
-		case filepath.IsAbs(path):
-			return nil, &mountError{path: m.Path, reason: "the process runtime has no file system of its own to mount at an absolute path in", hint: "use a path below the working directory"}
-		case !filepath.IsLocal(path):
-			return nil, &mountError{path: m.Path, reason: "leaves the working directory"}
-		case !ours:
-			return nil, &mountError{path: m.Path, reason: fmt.Sprintf("a volume of another runtime (%T)", m.Volume)}
+		if filepath.IsAbs(m.Path) {
+			return nil, &container.MountError{Path: m.Path, Reason: "the process runtime has no file system of its own to mount at an absolute path in", Help: "use a path below the working directory"}
 		}
-		ordered = append(ordered, placed{volume: own, path: path})
+		own, ours := m.Volume.(*volume)
+		if !ours {
+			return nil, &container.MountError{Path: m.Path, Reason: fmt.Sprintf("a volume of another runtime (%T)", m.Volume)}
+		}
+		ordered = append(ordered, placed{volume: own, path: m.Path})
 	}
-	slices.SortStableFunc(ordered, func(a, b placed) int { return cmp.Compare(depth(a.path), depth(b.path)) })
 	return ordered, nil
-}
-
-func depth(path string) int {
-	if path == "." {
-		return 0
-	}
-	return 1 + strings.Count(path, "/")
 }
 
 // place moves one volume to its path.
@@ -156,7 +123,7 @@ func (t *tree) makeRoom(p *placed) error {
 		case err != nil:
 			return err
 		case !info.IsDir():
-			return fmt.Errorf("%q is no directory, but %s", name, kind(info.Mode()))
+			return fmt.Errorf("%q is no directory, but %s", name, container.Kind(info.Mode()))
 		case last:
 			aside := filepath.Join(t.root, "aside"+strconv.Itoa(len(t.placed)))
 			if err := move(path, aside); err != nil {
@@ -223,7 +190,7 @@ func (t *tree) isDirectory(path string) error {
 			return err
 		}
 		if !info.IsDir() {
-			return fmt.Errorf("the task left %s at %q, not a directory", kind(info.Mode()), name)
+			return fmt.Errorf("the task left %s at %q, not a directory", container.Kind(info.Mode()), name)
 		}
 	}
 	return nil
@@ -245,20 +212,4 @@ func move(from, to string) error {
 		}
 	}
 	return os.Rename(from, to)
-}
-
-func kind(mode fs.FileMode) string {
-	switch {
-	case mode.IsRegular():
-		return "a file"
-	case mode&fs.ModeSymlink != 0:
-		return "a symbolic link"
-	case mode&fs.ModeDevice != 0:
-		return "a device"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a named pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	}
-	return mode.Type().String()
 }

@@ -15,45 +15,23 @@ import (
 	"github.com/writ-run/writ/container"
 )
 
-// maxString is the longest argument or variable that Linux takes, without its NUL (MAX_ARG_STRLEN, execve(2)).
-const maxString = 128<<10 - 1
-
-// startError says why something never ran.
-type startError struct {
-	name   string
-	reason error
-	hint   string
-}
-
-func (e *startError) Error() string { return fmt.Sprintf("start %q: %v", e.name, e.reason) }
-func (e *startError) Unwrap() error { return e.reason }
-func (e *startError) Hint() string {
-	var inner interface{ Hint() string }
-	if e.hint == "" && errors.As(e.reason, &inner) {
-		return inner.Hint()
-	}
-	return e.hint
-}
-
 // Start starts a plain child in a session of its own. It sees PATH, HOME and TMPDIR (both private, and gone afterwards),
 // USER, LOGNAME, LANG=C.UTF-8 and the Spec's own variables, and nothing else of this process's environment.
 func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) (container.Process, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, &startError{name: s.Name, reason: err}
+		return nil, &container.StartError{Name: s.Name, Reason: err}
 	}
-	for i, argument := range append([]string{s.Path}, s.Args...) {
-		if err := checkString(argument); err != nil {
-			return nil, &startError{name: s.Name, reason: fmt.Errorf("argument %d: %w", i, err)}
-		}
+	if err := s.CheckArguments(); err != nil {
+		return nil, &container.StartError{Name: s.Name, Reason: err}
 	}
 	p := &process{runtime: r, done: make(chan struct{})}
 	root := filepath.Join(r.scratch.Path(), "r"+strconv.Itoa(r.number()))
 	var err error
 	if p.tree, err = newTree(root, s.Mounts, r.log); err != nil {
-		return nil, &startError{name: s.Name, reason: err}
+		return nil, &container.StartError{Name: s.Name, Reason: err}
 	}
 	if err := p.start(s, io); err != nil {
-		return nil, &startError{name: s.Name, reason: errors.Join(err, p.tree.close())}
+		return nil, &container.StartError{Name: s.Name, Reason: errors.Join(err, p.tree.close())}
 	}
 	return p, nil
 }
@@ -74,12 +52,12 @@ func (p *process) start(s container.Spec, io container.IO) error {
 	if err != nil {
 		return err
 	}
-	streams, err := open(io)
+	streams, err := container.OpenStreams(io)
 	if err != nil {
 		return err
 	}
 	attributes := &os.ProcAttr{
-		Dir: directory, Env: environment, Files: streams.child,
+		Dir: directory, Env: environment, Files: streams.Child,
 		// A session of its own: a group to end, and no terminal of the caller's to read from or to signal.
 		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	}
@@ -89,15 +67,15 @@ func (p *process) start(s container.Spec, io container.IO) error {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		handle, err := os.StartProcess(executable, append([]string{s.Path}, s.Args...), attributes)
-		streams.started()
+		streams.Started()
 		if err != nil {
-			streams.abandon()
+			streams.Abandon()
 			failed <- explain(err, executable)
 			return
 		}
 		p.handle, p.streams = handle, streams
 		p.runtime.leash.hold(handle.Pid, p.runtime.log)
-		streams.run(io.Stdin)
+		streams.Run(io.Stdin)
 		failed <- nil
 		p.reap()
 	}()
@@ -118,46 +96,11 @@ func explain(err error, executable string) error {
 
 // environment is what the process sees: ours, then the Spec's, the last of a name winning.
 func (p *process) environment(own []string) ([]string, error) {
-	ours := []string{
+	return container.Environment([]string{
 		"PATH=" + p.runtime.path, "HOME=" + p.tree.home(), "TMPDIR=" + p.tree.tmp(),
 		"USER=" + p.runtime.user, "LOGNAME=" + p.runtime.user, "LANG=C.UTF-8",
-	}
-	var environment []string
-	place := map[string]int{}
-	for i, entry := range append(append(ours, own...), markOf(p.tree.root)) {
-		name, _, found := strings.Cut(entry, "=")
-		if !found || name == "" {
-			return nil, fmt.Errorf("variable %d: want NAME=value", i-len(ours)) // not its text: it may be a secret
-		}
-		if err := checkString(entry); err != nil {
-			return nil, fmt.Errorf("variable %q: %w", name, err)
-		}
-		if at, known := place[name]; known {
-			environment[at] = entry
-			continue
-		}
-		place[name] = len(environment)
-		environment = append(environment, entry)
-	}
-	return environment, nil
+	}, own, []string{markOf(p.tree.root)})
 }
-
-func checkString(text string) error {
-	if strings.ContainsRune(text, 0) {
-		return errors.New("holds a NUL byte")
-	}
-	if len(text) > maxString {
-		return tooLong(len(text))
-	}
-	return nil
-}
-
-type tooLong int
-
-func (n tooLong) Error() string {
-	return fmt.Sprintf("%d bytes long; Linux takes %d in one argument or variable", int(n), maxString)
-}
-func (n tooLong) Hint() string { return "put it into a file, and give the file's path" }
 
 // lookUp finds the executable: in the run's own PATH, or, with a slash, relative to the directory where it starts.
 func lookUp(name, directory string, environment []string) (string, error) {

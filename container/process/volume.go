@@ -63,7 +63,7 @@ func (v *volume) Fork(ctx context.Context) (container.Volume, error) {
 	}
 	defer v.countFork(-1)
 	fork := v.runtime.volume(v.name)
-	if err := CopyTree(ctx, fork.path, v.path); err != nil {
+	if err := container.CopyTree(ctx, fork.path, v.path); err != nil {
 		_ = container.RemoveAll(fork.path) // the error that counts is the first one; Close of the runtime takes the rest
 		return nil, fmt.Errorf("fork volume %q: %w", v.name, err)
 	}

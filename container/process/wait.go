@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/container"
 )
 
 // process is a started process with its session.
@@ -19,7 +21,7 @@ import (
 type process struct {
 	runtime *Runtime
 	tree    *tree
-	streams *streams
+	streams *container.Streams
 	handle  *os.Process
 
 	mu       sync.Mutex
@@ -105,7 +107,7 @@ func (p *process) reap() {
 	if err == nil {
 		p.status = exitStatus(state.Sys().(syscall.WaitStatus))
 	}
-	p.err = errors.Join(err, lingering, p.streams.finish(), p.tree.close())
+	p.err = errors.Join(err, lingering, p.streams.Finish(), p.tree.close())
 }
 
 // awaitExit returns when the process has ended. It stays a zombie, so that its number remains its group's.

@@ -46,7 +46,7 @@ func real(t *testing.T, text string) (Config, *recorder) {
 	})
 	log := &recorder{}
 	return Config{
-		Pipeline: p, Job: "j", Session: workloadtest.New(t).Open(t), Runtime: rt, Sink: log, Copy: process.CopyTree, Platform: "linux",
+		Pipeline: p, Job: "j", Session: workloadtest.New(t).Open(t), Runtime: rt, Sink: log, Copy: container.CopyTree, Platform: "linux",
 		Kinds: map[string]vars.Kind{"dummy": dummy.Kind{}},
 	}, log
 }

@@ -1,12 +1,10 @@
-package process
+package container
 
 import (
 	"errors"
 	"io"
 	"os"
 	"time"
-
-	"github.com/writ-run/writ/container"
 )
 
 // What a pipe can still hold once all its writers that were found are dead, and how long to look for it where one that
@@ -16,17 +14,17 @@ const (
 	restWait = 100 * time.Millisecond
 )
 
-// streams are the ends of a process's standard streams: the child's files, and what runs on our side.
-type streams struct {
-	child   []*os.File // 0, 1, 2
-	shut    []*os.File // of child: to be closed here after the start
+// Streams are the ends of a process's standard streams: the child's files, and what runs on our side.
+type Streams struct {
+	Child   []*os.File // 0, 1, 2
+	shut    []*os.File // of Child: to be closed here after the start
 	stdin   *os.File   // our end; nil: none
 	outputs []*output
 }
 
-// open makes the pipes and starts nothing.
-func open(io container.IO) (*streams, error) {
-	s := &streams{child: make([]*os.File, 3)}
+// OpenStreams makes the pipes and starts nothing.
+func OpenStreams(io IO) (*Streams, error) {
+	s := &Streams{Child: make([]*os.File, 3)}
 	err := s.openInput(io.Stdin)
 	if err == nil {
 		err = s.openOutput(1, io.Stdout)
@@ -34,13 +32,13 @@ func open(io container.IO) (*streams, error) {
 	switch {
 	case err != nil:
 	case same(io.Stdout, io.Stderr):
-		s.child[2] = s.child[1]
+		s.Child[2] = s.Child[1]
 	default:
 		err = s.openOutput(2, io.Stderr)
 	}
 	if err != nil {
-		s.started()
-		s.abandon()
+		s.Started()
+		s.Abandon()
 		return nil, err
 	}
 	return s, nil
@@ -52,49 +50,49 @@ func same(a, b io.Writer) (equal bool) {
 	return a == b
 }
 
-func (s *streams) openInput(from io.Reader) error {
+func (s *Streams) openInput(from io.Reader) error {
 	if file, ok := from.(*os.File); ok {
-		s.child[0] = file
+		s.Child[0] = file
 		return nil
 	}
 	var err error
 	if from == nil {
-		s.child[0], err = os.Open(os.DevNull)
+		s.Child[0], err = os.Open(os.DevNull)
 	} else {
-		s.child[0], s.stdin, err = os.Pipe()
+		s.Child[0], s.stdin, err = os.Pipe()
 	}
 	if err == nil {
-		s.shut = append(s.shut, s.child[0])
+		s.shut = append(s.shut, s.Child[0])
 	}
 	return err
 }
 
-func (s *streams) openOutput(number int, to io.Writer) error {
+func (s *Streams) openOutput(number int, to io.Writer) error {
 	var err error
 	if to == nil {
-		s.child[number], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		s.Child[number], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	} else {
 		o := &output{to: to, done: make(chan struct{})}
-		o.from, s.child[number], err = os.Pipe()
+		o.from, s.Child[number], err = os.Pipe()
 		if err == nil {
 			s.outputs = append(s.outputs, o)
 		}
 	}
 	if err == nil {
-		s.shut = append(s.shut, s.child[number])
+		s.shut = append(s.shut, s.Child[number])
 	}
 	return err
 }
 
-// started closes the child's ends on our side.
-func (s *streams) started() {
+// Started closes the child's ends on our side.
+func (s *Streams) Started() {
 	for _, file := range s.shut {
 		file.Close()
 	}
 }
 
-// abandon closes our ends: nothing was started.
-func (s *streams) abandon() {
+// Abandon closes our ends: nothing was started.
+func (s *Streams) Abandon() {
 	if s.stdin != nil {
 		s.stdin.Close()
 	}
@@ -103,8 +101,8 @@ func (s *streams) abandon() {
 	}
 }
 
-// run copies until the process ends. The goroutine that reads from stdin may wait in Read for longer than that.
-func (s *streams) run(stdin io.Reader) {
+// Run copies until the process ends. The goroutine that reads from stdin may wait in Read for longer than that.
+func (s *Streams) Run(stdin io.Reader) {
 	if s.stdin != nil {
 		go func() {
 			_, _ = io.Copy(s.stdin, stdin) // a process need not read all of its input
@@ -116,8 +114,8 @@ func (s *streams) run(stdin io.Reader) {
 	}
 }
 
-// finish returns once every byte that the ended process wrote has been handed on.
-func (s *streams) finish() error {
+// Finish returns once every byte that the ended process wrote has been handed on.
+func (s *Streams) Finish() error {
 	if s.stdin != nil {
 		s.stdin.Close()
 	}

@@ -1,4 +1,4 @@
-package process
+package container
 
 import (
 	"context"
@@ -154,7 +154,7 @@ func (c *copier) entry(target, source *os.Root, name, at string) error {
 		}
 		return finish(target, name, info)
 	}
-	return fmt.Errorf("%q is %s; only directories, files, links and named pipes are copied", at, kind(info.Mode()))
+	return fmt.Errorf("%q is %s; only directories, files, links and named pipes are copied", at, Kind(info.Mode()))
 }
 
 func (c *copier) directory(target, source *os.Root, name, at string, info fs.FileInfo) error {
@@ -255,4 +255,21 @@ func own(target *os.Root, name string, info fs.FileInfo) error {
 		return nil
 	}
 	return target.Lchown(name, int(stat.Uid), int(stat.Gid))
+}
+
+// Kind names what a file is that is no directory, for errors.
+func Kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsRegular():
+		return "a file"
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return mode.Type().String()
 }
