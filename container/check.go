@@ -3,7 +3,9 @@ package container
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 )
 
 // maxString is the longest argument or variable that Linux takes, without its NUL (MAX_ARG_STRLEN, execve(2)).
@@ -40,6 +42,24 @@ func (s Spec) CheckArguments() error {
 	}
 	if s.Path == "" {
 		return errors.New("no executable is named")
+	}
+	return nil
+}
+
+// CheckSize refuses more arguments and variables than Linux takes in all: a quarter of the stack, and 6 MiB (execve(2)).
+func CheckSize(arguments, environment []string) error {
+	const least, most, pointer, slack = 128 << 10, 6 << 20, 8, 8 << 10
+	limit := uint64(most)
+	var stack syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_STACK, &stack); err == nil {
+		limit = max(least, min(most, stack.Cur/4))
+	}
+	size := uint64(slack) // for what init and the OCI runtime add
+	for _, text := range slices.Concat(arguments, environment) {
+		size += uint64(len(text)) + 1 + pointer
+	}
+	if size > limit {
+		return fmt.Errorf("argument list too long: %d bytes with the environment; Linux takes %d", size, limit)
 	}
 	return nil
 }

@@ -39,6 +39,19 @@ type Spec struct {
 	Env    []string // NAME=value; wins over an image's, and a later entry over an earlier one of the same name
 	Dir    string   // relative to the working directory; empty: the working directory itself
 	Mounts []Mount
+
+	// What only containers have. A runtime without them refuses a Spec that sets any.
+	Image      string // as the runtime knows it; empty: the runtime's own
+	User       string // name or number, with an optional :group; empty: the image's
+	Privileged bool   // real root, all capabilities and devices
+	Hermetic   bool   // no network but the loopback of its own
+	Limits     Limits
+}
+
+// Limits bound what a container takes; 0: no limit.
+type Limits struct {
+	CPU    uint64 // shares, relative to 1024
+	Memory uint64 // bytes, swap included
 }
 
 // Mount puts a volume, or a host directory, at a path. Exactly one of Volume and Host is set.

@@ -20,11 +20,13 @@ type Streams struct {
 	shut    []*os.File // of Child: to be closed here after the start
 	stdin   *os.File   // our end; nil: none
 	outputs []*output
+	stderr  io.Writer
+	said    string
 }
 
 // OpenStreams makes the pipes and starts nothing.
 func OpenStreams(io IO) (*Streams, error) {
-	s := &Streams{Child: make([]*os.File, 3)}
+	s := &Streams{Child: make([]*os.File, 3), stderr: io.Stderr}
 	err := s.openInput(io.Stdin)
 	if err == nil {
 		err = s.openOutput(1, io.Stdout)
@@ -114,6 +116,9 @@ func (s *Streams) Run(stdin io.Reader) {
 	}
 }
 
+// Say hands a line of ours to where standard error goes, after all that the process has written there, and before Finish.
+func (s *Streams) Say(line string) { s.said = line }
+
 // Finish returns once every byte that the ended process wrote has been handed on.
 func (s *Streams) Finish() error {
 	if s.stdin != nil {
@@ -124,6 +129,10 @@ func (s *Streams) Finish() error {
 		o.from.SetReadDeadline(time.Unix(1, 0))
 		<-o.done
 		problems = append(problems, o.err)
+	}
+	if s.said != "" && s.stderr != nil {
+		_, err := io.WriteString(s.stderr, s.said)
+		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }

@@ -35,6 +35,7 @@ const secret = "CONTAINERTEST_SECRET"
 type Suite struct {
 	New      func(base string) (container.Runtime, error) // with its files in base, which is missing or empty; a grace of a second or less
 	ReadOnly bool                                         // it keeps Mount.ReadOnly
+	Links    func() bool                                  // a file with several names stays one in a changed fork; nil: it does
 }
 
 // Main runs the tests of a runtime's package, or, in the child that Run starts, the part of a Writ that gets killed.

@@ -150,13 +150,16 @@ func testFork(t *testing.T, f *fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.run(0, shell(`set -e
+	script := `set -e
 		test "$(ls -ld d file | cut -c1-10 | tr '\n' ' ')" = "drwxr-x--x -rw-r----- "
 		test "$(ls -ld shut | cut -c1-10)" = "dr-x------"
 		test "$(readlink link) $(readlink dangling)" = "/etc/passwd nowhere"
-		echo y >>d/same; test "$(cat d/x)" = "xy" # still one file
-		echo changed >file; rm gone; echo new >new`,
-		container.Mount{Path: ".", Volume: fork}))
+		echo changed >file; rm gone; echo new >new
+		echo y >>d/same`
+	if f.suite.Links == nil || f.suite.Links() {
+		script += `; test "$(cat d/x)" = "xy" # still one file`
+	}
+	f.run(0, shell(script, container.Mount{Path: ".", Volume: fork}))
 	if got := f.content(v, "file") + f.content(v, "gone") + f.content(v, "d/x"); got != "originalsoonx" {
 		t.Errorf("the original after a change to the fork: %q", got)
 	}

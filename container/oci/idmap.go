@@ -1,0 +1,60 @@
+package oci
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+)
+
+// mapping translates the ids on disk to those on the host that a container has: Count of them from Disk on become those
+// from Host on.
+type mapping struct{ Disk, Host, Count int }
+
+// rootOnDisk is the id of what the host's root makes through an idmapped mount: no container has it.
+const rootOnDisk = 1 << 30
+
+// everyID is the mapping of the volumes and layers of an unprivileged container.
+var everyID = mapping{0, firstID, countID}
+
+// userNamespace returns a user namespace with the mapping, for mount_setattr(2). It belongs to the runtime.
+func (r *Runtime) userNamespace(m mapping) (*os.File, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if file := r.maps[m]; file != nil {
+		return file, nil
+	}
+	if r.maps == nil {
+		return nil, os.ErrClosed
+	}
+	file, err := newUserNamespace(r.config.Self, m)
+	if err != nil {
+		return nil, fmt.Errorf("user namespace: %w", err)
+	}
+	r.maps[m] = file
+	return file, nil
+}
+
+// newUserNamespace makes a namespace by way of a process that is stopped before its first instruction.
+func newUserNamespace(executable string, m mapping) (*os.File, error) {
+	runtime.LockOSThread() // that traces the process
+	defer runtime.UnlockOSThread()
+	ids := []syscall.SysProcIDMap{{ContainerID: m.Disk, HostID: m.Host, Size: m.Count}}
+	if m.Host > 0 {
+		// The host's root, which mounts overlays and makes their work directories, must have an id there too.
+		ids = append(ids, syscall.SysProcIDMap{ContainerID: rootOnDisk, HostID: 0, Size: 1})
+	}
+	command := exec.Command(executable)
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
+		Ptrace: true, Pdeathsig: syscall.SIGKILL,
+	}
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", command.Process.Pid))
+	_ = command.Process.Kill()
+	_ = command.Wait() // it was killed
+	return file, err
+}

@@ -1,0 +1,154 @@
+package oci
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// initName is argv[0] of the first process of a container.
+const initName = "writ-init"
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// lingerSignal tells init that the run is aborted: it then outlives the task until all other processes have ended.
+const lingerSignal = syscall.SIGUSR1
+
+// initialize is the first process of a container, so that the task is none: the first process of a namespace ignores every
+// signal that it does not handle, which no program expects. Arguments: the working directory, the executable, its
+// arguments. It says that the task has started, or why it has not, and how it ended. All else in the container dies with it.
+func initialize(args []string) int {
+	unix.CloseOnExec(passedFD)
+	status := os.NewFile(passedFD, "status")
+	received := make(chan os.Signal, 64)
+	signal.Notify(received) // all of them: what the task may send ends nothing
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	pid, err := startTask(args)
+	if err != nil {
+		tell(status, message{Error: err.Error()})
+		return 127
+	}
+	tell(status, message{Started: true})
+	letGo()
+	ended := make(chan int, 1)
+	all := make(chan struct{})
+	go reap(pid, ended, all)
+	linger := false
+	for {
+		select {
+		case s := <-received:
+			linger = linger || s == lingerSignal
+		case exit := <-ended:
+			if linger || pending(received) {
+				<-all
+			}
+			tell(status, message{Exit: &exit})
+			return 0
+		}
+	}
+}
+
+// pending tells whether lingerSignal has come and was not seen yet.
+func pending(received chan os.Signal) bool {
+	for {
+		select {
+		case s := <-received:
+			if s == lingerSignal {
+				return true
+			}
+		default:
+			return false
+		}
+	}
+}
+
+// letGo closes the task's streams here: only its own processes shall hold them.
+func letGo() {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	for fd := range 3 {
+		_ = unix.Dup3(int(null.Fd()), fd, 0)
+	}
+	null.Close()
+}
+
+// reap waits for every process of the container. The task's status goes to ended; all is closed when none is left.
+func reap(task int, ended chan<- int, all chan<- struct{}) {
+	defer close(all)
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return
+		case pid == task:
+			ended <- exitStatus(status)
+		}
+	}
+}
+
+func exitStatus(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// startTask starts the task in a session of its own.
+func startTask(args []string) (pid int, err error) {
+	if len(args) < 2 {
+		return 0, errors.New("init: want a directory and an executable")
+	}
+	directory, name := args[0], args[1]
+	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
+		return 0, fmt.Errorf("dir %q: no such directory", directory)
+	}
+	if err := os.Chdir(directory); err != nil {
+		return 0, fmt.Errorf("dir %q: %w", directory, errors.Unwrap(err))
+	}
+	path, err := lookUp(name)
+	if err != nil {
+		return 0, err
+	}
+	pid, err = syscall.ForkExec(path, args[1:], &syscall.ProcAttr{
+		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err == nil {
+		return pid, nil
+	}
+	if _, found := os.Stat(path); found == nil && errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%q: the interpreter that it names is missing: %w", name, err)
+	}
+	return 0, fmt.Errorf("%q: %w", name, err)
+}
+
+// lookUp finds an executable in PATH; one with a slash is where it says.
+func lookUp(name string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	search := os.Getenv("PATH")
+	for _, directory := range filepath.SplitList(search) {
+		if directory == "" {
+			directory = "."
+		}
+		path := filepath.Join(directory, name)
+		if !strings.Contains(path, "/") {
+			path = "./" + path
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("executable %q: not found in PATH (%s)", name, search)
+}

@@ -1,0 +1,227 @@
+package oci
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/container"
+)
+
+// launch runs the stage, and waits until the task has started or could not.
+func (p *process) launch(ctx context.Context, io container.IO) error {
+	streams, err := container.OpenStreams(io)
+	if err != nil {
+		return err
+	}
+	status, err := p.stage(ctx, streams)
+	streams.Started()
+	if err != nil {
+		streams.Abandon()
+		return err
+	}
+	p.streams, p.status = streams, status
+	streams.Run(io.Stdin)
+	return nil
+}
+
+// stage starts the stage process, and with it the container.
+func (p *process) stage(ctx context.Context, streams *container.Streams) (*bufio.Reader, error) {
+	if !p.runtime.rootless && p.hostUser != 0 {
+		for _, file := range streams.Child[1:] {
+			_ = file.Chown(p.hostUser, -1) // so that the task can open /dev/stdout; not all can be given away
+		}
+	}
+	planRead, planWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer planRead.Close()
+	defer planWrite.Close()
+	statusRead, statusWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p.statusFile = statusRead
+	defer statusWrite.Close()
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	command := exec.Command(p.runtime.config.Self)
+	command.Args = []string{stageName}
+	command.Env = []string{}
+	command.Dir = "/"
+	command.Stdin, command.Stdout, command.Stderr = streams.Child[0], streams.Child[1], streams.Child[2]
+	command.ExtraFiles = append([]*os.File{planRead, theirs, statusWrite}, p.passed...)
+	command.SysProcAttr = p.runtime.namespaces(p.plan.Network)
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("the stage: %w", err)
+	}
+	theirs.Close()
+	statusWrite.Close()
+	planRead.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	giveUp := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
+	defer giveUp()
+	err = json.NewEncoder(planWrite).Encode(p.plan)
+	planWrite.Close()
+	if err == nil {
+		err = p.connect(ours, command.Process.Pid)
+	}
+	if err != nil {
+		_ = command.Process.Kill()
+	}
+	exit := <-ended
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	status := bufio.NewReaderSize(statusRead, 1<<16)
+	return status, p.started(status, exit, err)
+}
+
+// namespaces are those of the stage.
+func (r *Runtime) namespaces(network bool) *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWNS}
+	if network {
+		a.Cloneflags |= syscall.CLONE_NEWNET
+	}
+	if r.rootless {
+		a.Cloneflags |= syscall.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	}
+	return a
+}
+
+func socketPair() (ours, theirs *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(pair[0]), "stage"), os.NewFile(uintptr(pair[1]), "stage"), nil
+}
+
+// connect takes the listeners that the stage made, and connects its network.
+func (p *process) connect(socket *os.File, pid int) error {
+	var listeners []net.Listener
+	for range p.plan.Listen {
+		listener, err := receiveListener(socket)
+		if err != nil {
+			for _, open := range listeners {
+				open.Close()
+			}
+			return nil // the stage says why
+		}
+		listeners = append(listeners, listener)
+	}
+	if len(listeners) > 0 {
+		p.stops = append(p.stops, forward(listeners, p.target))
+	}
+	if !p.pasta {
+		return nil
+	}
+	stop, err := p.runtime.network.startPasta(pid, p.runtime.rootless)
+	if err != nil {
+		return err
+	}
+	p.stops = append(p.stops, stop)
+	_, err = socket.Write([]byte{1})
+	return err
+}
+
+func receiveListener(socket *os.File) (net.Listener, error) {
+	rights := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(int(socket.Fd()), make([]byte, 1), rights, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:n])
+	if err != nil || len(messages) != 1 {
+		return nil, errors.Join(err, errors.New("no listener"))
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, errors.Join(err, errors.New("no listener"))
+	}
+	file := os.NewFile(uintptr(fds[0]), "listener")
+	defer file.Close()
+	return net.FileListener(file)
+}
+
+// started reads the first message, or finds out why there is none.
+func (p *process) started(status *bufio.Reader, exit, problem error) error {
+	if exit != nil {
+		// The stage or the OCI runtime could not.
+		var said message
+		p.statusFile.SetReadDeadline(pastTime)
+		if line, err := status.ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Error != "" {
+			return errors.New(said.Error)
+		}
+		return errors.Join(problem, p.runtimeError(exit))
+	}
+	line, err := status.ReadBytes('\n')
+	var said message
+	if err == nil {
+		err = json.Unmarshal(line, &said)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("the container ended before its task had started: %w", err)
+	case said.Error != "":
+		return errors.New(said.Error)
+	case !said.Started:
+		return errors.New("the container says neither that its task has started nor why not")
+	}
+	return p.hold()
+}
+
+// hold takes a descriptor of the container's first process.
+func (p *process) hold() error {
+	data, err := os.ReadFile(p.pidFile())
+	if err == nil {
+		p.pid, err = strconv.Atoi(string(bytes.TrimSpace(data)))
+	}
+	if err != nil {
+		return fmt.Errorf("the container's process: %w", err)
+	}
+	p.pidfd, err = unix.PidfdOpen(p.pid, 0)
+	if err != nil && err != unix.ESRCH {
+		return fmt.Errorf("the container's process: %w", err)
+	}
+	if err == unix.ESRCH { // it has ended
+		p.pidfd = -1
+	}
+	return nil
+}
+
+// runtimeError is what the OCI runtime said in its log.
+func (p *process) runtimeError(exit error) error {
+	name := filepath.Base(p.runtime.command)
+	data, _ := os.ReadFile(p.logFile()) // it may not have got so far
+	last := ""
+	for line := range bytes.Lines(data) {
+		var entry struct{ Level, Msg string }
+		if json.Unmarshal(line, &entry) == nil && entry.Level == "error" {
+			last = entry.Msg
+		}
+	}
+	if last == "" {
+		return fmt.Errorf("%s: %w", name, exit)
+	}
+	return fmt.Errorf("%s: %s", name, last)
+}

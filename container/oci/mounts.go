@@ -1,0 +1,230 @@
+package oci
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/writ-run/writ/container"
+)
+
+// addRoot adds the root file system: the image's layers under a directory of the container's own.
+func (p *process) addRoot() error {
+	own := filepath.Join(p.directory, "root")
+	for _, directory := range []string{own, filepath.Join(own, "upper"), filepath.Join(own, "work")} {
+		if err := os.Mkdir(directory, 0o755); err != nil {
+			return err
+		}
+	}
+	root := overlay{Upper: "root", Target: "rootfs", User: p.runtime.rootless}
+	for i, layer := range p.image.Layers {
+		name := "l" + strconv.Itoa(i)
+		if err := p.addTree(tree{Source: layer, Target: name}, everyID); err != nil {
+			return err
+		}
+		root.Lower = append(root.Lower, name)
+	}
+	if err := p.addTree(tree{Source: own, Target: "root"}, everyID); err != nil {
+		return err
+	}
+	p.plan.Overlays = append(p.plan.Overlays, root)
+	self := p.runtime.config.Self
+	p.plan.Trees = append(p.plan.Trees, tree{Source: self, Target: "init", File: true, ReadOnly: true},
+		tree{Source: "/sys", Target: "sys", ReadOnly: true, Shallow: true})
+	return nil
+}
+
+// addTree adds a tree whose ids on disk are the container's; m says which ids those are on the host.
+func (p *process) addTree(t tree, m mapping) error {
+	if !p.runtime.rootless && m.Disk != m.Host {
+		namespace, err := p.runtime.userNamespace(m)
+		if err != nil {
+			return err
+		}
+		t.Map = p.passMap(namespace)
+	}
+	p.plan.Trees = append(p.plan.Trees, t)
+	return nil
+}
+
+// passMap hands a namespace to the stage, and returns its descriptor there.
+func (p *process) passMap(namespace *os.File) int {
+	for i, known := range p.passed {
+		if known == namespace {
+			return firstMap + i
+		}
+	}
+	p.passed = append(p.passed, namespace)
+	return firstMap + len(p.passed) - 1
+}
+
+// addMounts adds the working directory, volumes and host directories.
+func (p *process) addMounts(m *made, mounts []container.Mount, account Account) error {
+	ordered, err := container.CheckMounts(mounts)
+	if err != nil {
+		return err
+	}
+	if len(ordered) == 0 || ordered[0].Path != "." {
+		work := filepath.Join(p.directory, "work")
+		if err := os.Mkdir(work, 0o755); err != nil {
+			return err
+		}
+		if err := p.addVolumeTree(m, work, "w", m.work); err != nil {
+			return err
+		}
+	}
+	for i, mount := range ordered {
+		destination := mount.Path
+		if !filepath.IsAbs(destination) {
+			destination = filepath.Join(m.work, destination)
+		}
+		name := "m" + strconv.Itoa(i)
+		var err error
+		if mount.Host != "" {
+			err = p.addHost(m, mount, name, destination, account)
+		} else {
+			err = p.addVolume(m, ordered[:i], mount, name, destination)
+		}
+		if err != nil {
+			return fmt.Errorf("mount %q: %w", mount.Path, err)
+		}
+	}
+	return nil
+}
+
+func (p *process) addVolumeTree(m *made, source, name, destination string) error {
+	if err := p.addTree(tree{Source: source, Target: name}, p.ids(m)); err != nil {
+		return err
+	}
+	m.mounts = append(m.mounts, bind(filepath.Join(m.stage, name), destination, "nosuid", "nodev"))
+	return nil
+}
+
+// ids is the mapping of what is on disk for the container.
+func (p *process) ids(m *made) mapping {
+	if m.spec.Privileged {
+		return mapping{}
+	}
+	return everyID
+}
+
+// addHost adds a directory of the host's: its owner becomes the task's user.
+func (p *process) addHost(m *made, mount container.Mount, name, destination string, account Account) error {
+	info, err := os.Stat(mount.Host)
+	if err != nil {
+		return err
+	}
+	t := tree{Source: mount.Host, Target: name, ReadOnly: mount.ReadOnly}
+	if stat, ok := owner(info); ok && !p.runtime.rootless {
+		to := int(account.UID)
+		if !m.spec.Privileged {
+			to += firstID
+		}
+		if err := p.addTree(t, mapping{stat.uid, to, 1}); err != nil {
+			return err
+		}
+	} else {
+		p.plan.Trees = append(p.plan.Trees, t)
+	}
+	options := []string{"nosuid", "nodev"}
+	if mount.ReadOnly {
+		options = append(options, "ro", "noexec")
+	}
+	m.mounts = append(m.mounts, bind(filepath.Join(m.stage, name), destination, options...))
+	return nil
+}
+
+type ids struct{ uid, gid int }
+
+func owner(info fs.FileInfo) (ids, bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ids{}, false
+	}
+	return ids{int(stat.Uid), int(stat.Gid)}, true
+}
+
+// addVolume adds a volume, for which the container takes it.
+func (p *process) addVolume(m *made, outer []container.Mount, mount container.Mount, name, destination string) error {
+	v, ours := mount.Volume.(*volume)
+	if !ours || v.runtime != p.runtime {
+		return fmt.Errorf("a volume of another runtime (%T)", mount.Volume)
+	}
+	if err := throughDirectories(outer, mount.Path); err != nil {
+		return err
+	}
+	if err := v.take("container " + p.id); err != nil {
+		return err
+	}
+	p.taken = append(p.taken, v)
+	if v.base == nil {
+		if err := p.addTree(tree{Source: v.path, Target: name}, p.ids(m)); err != nil {
+			return err
+		}
+	} else {
+		lower, upper := name+"l", name+"u"
+		err := errors.Join(p.addTree(tree{Source: v.base.path, Target: lower}, p.ids(m)), p.addTree(tree{Source: v.path, Target: upper}, p.ids(m)))
+		if err != nil {
+			return err
+		}
+		p.plan.Overlays = append(p.plan.Overlays, overlay{Lower: []string{lower}, Upper: upper, Target: name, User: p.runtime.rootless, HardLinks: true})
+	}
+	options := []string{"nosuid", "nodev"}
+	if mount.ReadOnly {
+		options = append(options, "ro")
+	}
+	m.mounts = append(m.mounts, bind(filepath.Join(m.stage, name), destination, options...))
+	return nil
+}
+
+// throughDirectories refuses a path that a volume's own content would lead elsewhere: through a link or over a file.
+func throughDirectories(outer []container.Mount, path string) error {
+	for _, element := range strings.Split(path, "/") {
+		if len(element) > 255 {
+			return fmt.Errorf("%.20q...: a name of %d bytes; at most 255", element, len(element))
+		}
+	}
+	for _, mount := range outer {
+		v, ours := mount.Volume.(*volume)
+		below, inside := strings.CutPrefix(path, mount.Path+"/")
+		if mount.Path == "." && !filepath.IsAbs(path) {
+			below, inside = path, true
+		}
+		if !ours || !inside {
+			continue
+		}
+		elements := strings.Split(below, "/")
+		for i := range elements {
+			name := filepath.Join(elements[:i+1]...)
+			info := v.lstat(name)
+			if info == nil {
+				break
+			}
+			if !info.IsDir() {
+				return fmt.Errorf("%q is no directory, but %s", filepath.Join(mount.Path, name), container.Kind(info.Mode()))
+			}
+		}
+	}
+	return nil
+}
+
+// lstat finds a file of a volume that a container has; nil: there is none.
+func (v *volume) lstat(name string) fs.FileInfo {
+	for _, directory := range v.look() {
+		root, err := os.OpenRoot(directory)
+		if err != nil {
+			continue
+		}
+		info, err := root.Lstat(name)
+		root.Close()
+		if err == nil {
+			return info
+		}
+	}
+	return nil
+}

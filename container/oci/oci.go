@@ -1,0 +1,254 @@
+// Package oci is the container.Runtime of real containers: it drives an OCI runtime (runc) with a root file system of
+// overlays, and namespaces of its own for users, processes, mounts, IPC, host name and network.
+//
+//	Start --> stage (this binary again, in new mount and network namespaces) --exec--> runc run --> init (this binary) --> the task
+//	  |         mounts layers, volumes and /run/writ with the task's ids                 |            |
+//	  |<------- listeners in the task's network -----------------------------------------             |
+//	  |<------- started | why not | exit status ------------------------------------------------------
+//
+// Invariants: every mount of a container is in the stage's mount namespace and gone with its last process, also when
+// Writ was killed. What is on disk has the ids that the container sees (its root's files are root's), whatever ids the
+// container has on the host: mounts translate. The configuration with the task's environment is only ever in memory.
+//
+// As root, a container has a user namespace unless it is privileged. As an ordinary user the stage itself is in one, and
+// the container's root is that user.
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/writ-run/writ/container"
+)
+
+const (
+	prefix       = "o-"             // of scratch directories
+	defaultGrace = 10 * time.Second // as Concourse
+)
+
+// The ids that an unprivileged container of root's has on the host.
+const (
+	firstID = 100000
+	countID = 65536
+)
+
+// Config says how a Runtime works. Its zero value is good.
+type Config struct {
+	BaseDir   string                                                 // private (made 0700), on a file system that overlays can be on; empty: container.DefaultBase
+	Command   string                                                 // the OCI runtime; empty: the first of runc, crun and youki in PATH
+	Self      string                                                 // a static writ binary, which plays stage and init; empty: this executable
+	KillGrace time.Duration                                          // from SIGTERM to SIGKILL when a run is aborted; 0: 10 s
+	Issuer    string                                                 // URL that every container must reach, a hermetic one too; empty: none
+	Network   Network                                                // of containers that are not hermetic
+	Images    func(ctx context.Context, name string) (*Image, error) // nil: only the runtime's own
+	Own       *Image                                                 // the runtime's own image; nil: the embedded one
+	Applets   []string                                               // names that Self plays in the embedded image
+	Log       *slog.Logger                                           // nil: none
+}
+
+// Runtime starts containers. It implements container.Runtime.
+type Runtime struct {
+	config   Config
+	base     string
+	command  string
+	scratch  *container.Scratch
+	rootless bool
+	grace    time.Duration
+	log      *slog.Logger
+	network  networker
+	issuer   issuerAddress
+
+	mu       sync.Mutex
+	count    int
+	maps     map[mapping]*os.File // user namespaces for idmapped mounts
+	embedded *Image
+}
+
+// New makes the runtime's own directory. Close removes it. It does not try whether containers can be had: Probe does.
+func New(c Config) (*Runtime, error) {
+	r := &Runtime{config: c, base: c.BaseDir, grace: c.KillGrace, log: c.Log, rootless: os.Geteuid() != 0 || inUserNamespace(), maps: map[mapping]*os.File{}}
+	if r.base == "" {
+		r.base = container.DefaultBase()
+	}
+	if r.grace < 0 {
+		return nil, fmt.Errorf("kill grace %v: must not be negative", r.grace)
+	}
+	if r.grace == 0 {
+		r.grace = defaultGrace
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if r.config.Self == "" {
+		if r.config.Self, err = os.Executable(); err != nil {
+			return nil, err
+		}
+	}
+	if r.command, err = findCommand(c.Command); err != nil {
+		return nil, err
+	}
+	if r.issuer, err = parseIssuer(c.Issuer); err != nil {
+		return nil, err
+	}
+	if r.network, err = findNetwork(c.Network); err != nil {
+		return nil, err
+	}
+	if r.base, err = filepath.Abs(r.base); err != nil {
+		return nil, err
+	}
+	if r.scratch, err = container.OpenScratch(r.base, prefix); err != nil {
+		return nil, fmt.Errorf("oci runtime: %w", err)
+	}
+	if err := os.Mkdir(r.state(), 0o700); err != nil {
+		return nil, errors.Join(err, r.scratch.Close())
+	}
+	return r, nil
+}
+
+// NoRuntimeError says that there is no OCI runtime.
+type NoRuntimeError struct{ Looked string }
+
+// Error names what was looked for.
+func (e *NoRuntimeError) Error() string { return "no OCI runtime: " + e.Looked }
+
+// Hint says how to get one.
+func (e *NoRuntimeError) Hint() string {
+	return "install runc (the package is called so nearly everywhere), or use --runtime process: tasks then run as plain processes of your own user, without isolation"
+}
+
+// findCommand returns the path of the OCI runtime. An administrator's directories are looked through as well: an
+// ordinary user's PATH often lacks them.
+func findCommand(name string) (string, error) {
+	names := []string{"runc", "crun", "youki"}
+	if name != "" {
+		names = []string{name}
+	}
+	for _, name := range names {
+		if strings.Contains(name, "/") {
+			if _, err := exec.LookPath(name); err != nil {
+				return "", &NoRuntimeError{fmt.Sprintf("%q: %v", name, err)}
+			}
+			return filepath.Abs(name)
+		}
+		if path, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(path)
+		}
+		for _, directory := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
+			if path, err := exec.LookPath(filepath.Join(directory, name)); err == nil {
+				return path, nil
+			}
+		}
+	}
+	return "", &NoRuntimeError{strings.Join(names, ", ") + " not found in PATH"}
+}
+
+// inUserNamespace tells whether this process is root only inside a user namespace.
+func inUserNamespace() bool {
+	data, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	fields := strings.Fields(string(data))
+	return len(fields) != 3 || fields[0] != "0" || fields[1] != "0" || fields[2] != "4294967295"
+}
+
+// Close removes the runtime's directory with every volume that is left. No container of it may still run.
+func (r *Runtime) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, file := range r.maps {
+		file.Close()
+	}
+	r.maps = nil
+	return r.scratch.Close()
+}
+
+// Name returns "oci".
+func (r *Runtime) Name() string { return "oci" }
+
+// Notice is what a user should know of how containers run here; empty: nothing.
+func (r *Runtime) Notice() string { return r.network.notice }
+
+// See returns the mount's own path: a container has its own file system.
+func (r *Runtime) See(m container.Mount) string { return filepath.Clean(m.Path) }
+
+// state is the directory in which the OCI runtime keeps what it knows of its containers.
+func (r *Runtime) state() string { return filepath.Join(r.scratch.Path(), "state") }
+
+// number returns the next number of this runtime, for names of directories.
+func (r *Runtime) number() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count++
+	return r.count
+}
+
+// Probe starts a container and waits for it. Its error says why containers cannot be had here.
+func (r *Runtime) Probe(ctx context.Context) error {
+	p, err := r.Start(ctx, container.Spec{Name: "probe", Path: "true", Hermetic: true}, container.IO{})
+	if err != nil {
+		return err
+	}
+	status, err := p.Wait(ctx)
+	if err == nil && status != 0 {
+		err = fmt.Errorf("a trial container ended with status %d", status)
+	}
+	return err
+}
+
+// Sweep ends the containers that killed runtimes in the same base directory left, and removes what they had.
+func (r *Runtime) Sweep(ctx context.Context) error {
+	err := container.SweepScratch(r.base, prefix, func(path string) error { return r.endAll(ctx, filepath.Join(path, "state")) })
+	if err != nil {
+		return fmt.Errorf("sweep %q: %w", r.base, err)
+	}
+	return nil
+}
+
+// endAll ends every container of a state directory.
+func (r *Runtime) endAll(ctx context.Context, state string) error {
+	entries, err := os.ReadDir(state)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, entry := range entries {
+		problems = append(problems, r.remove(ctx, state, entry.Name()))
+	}
+	return errors.Join(problems...)
+}
+
+// remove ends a container by the OCI runtime's own means, with its cgroups.
+func (r *Runtime) remove(ctx context.Context, state, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	output, err := exec.CommandContext(ctx, r.command, "--root", state, "delete", "--force", id).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("delete container %s: %w: %s", id, err, firstLine(string(output)))
+	}
+	return nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
+
+// newID returns a container's id, which is unique on this machine, and its directory.
+func (r *Runtime) newID() (id, directory string) {
+	number := strconv.Itoa(r.number())
+	return "writ-" + filepath.Base(r.scratch.Path()) + "-" + number, filepath.Join(r.scratch.Path(), "c"+number)
+}

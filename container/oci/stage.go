@@ -1,0 +1,326 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/container"
+)
+
+// stageName is argv[0] of the process that makes a container's mounts.
+const stageName = "writ-stage"
+
+// The stage's descriptors beside the standard ones, which are the task's.
+const (
+	planFD    = 3 // a plan as JSON, to its end
+	socketFD  = 4 // listeners go out, one byte comes in: go on
+	statusFD  = 5 // messages
+	firstMap  = 6 // user namespaces of idmapped mounts
+	passedFD  = 3 // what statusFD is for the OCI runtime, and for init
+	mountSize = "mode=0755,size=16m"
+)
+
+// plan is what the stage does. Targets are relative to the stage's own directory, which only it and its container see.
+type plan struct {
+	Directory string // where that is mounted; any directory outside private ones
+	Trees     []tree
+	Overlays  []overlay
+	Files     map[string]string // path -> content
+	Copy      *copyTask         // instead of Command
+	Listen    []string          // addresses in the new network namespace
+	Addresses []string          // that its loopback gets
+	Network   bool              // it is in a new network namespace
+	Await     bool              // wait for a byte on the socket before the command
+	Command   []string          // the OCI runtime
+}
+
+// tree is a directory or file of the host's that is mounted in the stage.
+type tree struct {
+	Source, Target string
+	Map            int // descriptor of the user namespace that translates its ids; 0: none
+	ReadOnly       bool
+	File           bool
+	Shallow        bool // without what is mounted below it, where that can be had
+}
+
+// overlay is a mount of layers.
+type overlay struct {
+	Lower  []string // lowest first
+	Upper  string   // has "upper" and "work"; empty: read-only
+	Target string
+	User   bool // extended attributes of an ordinary user's
+
+	HardLinks bool // a file with several names stays one when it is changed; an ordinary user cannot have it
+}
+
+// copyTask copies a tree, as the stage sees it.
+type copyTask struct {
+	From string // in the stage
+	To   string // on the host
+}
+
+// message is what stage and init say of a start.
+type message struct {
+	Started bool   `json:"started,omitempty"`
+	Error   string `json:"error,omitempty"`
+	Exit    *int   `json:"exit,omitempty"`
+}
+
+// Main plays the part that args[0] names: the stage or the init of a container. It is called first of all in main; false
+// means that the process is neither.
+func Main(args []string) (status int, played bool) {
+	if len(args) == 0 {
+		return 0, false
+	}
+	switch filepath.Base(args[0]) {
+	case stageName:
+		return stage(), true
+	case initName:
+		return initialize(args[1:]), true
+	}
+	return 0, false
+}
+
+func stage() int {
+	for fd := planFD; fd <= statusFD; fd++ {
+		unix.CloseOnExec(fd)
+	}
+	if err := runStage(); err != nil {
+		tell(os.NewFile(statusFD, "status"), message{Error: err.Error()})
+		return 1
+	}
+	return 0
+}
+
+// tell writes a message. Whoever should read it may be gone; then nobody is left to be told.
+func tell(to *os.File, m message) {
+	data, err := json.Marshal(m)
+	if err == nil {
+		_, _ = to.Write(append(data, '\n'))
+	}
+}
+
+func runStage() error {
+	var p plan
+	data, err := io.ReadAll(os.NewFile(planFD, "plan"))
+	if err == nil {
+		err = json.Unmarshal(data, &p)
+	}
+	if err != nil {
+		return fmt.Errorf("the stage's plan: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	if err := p.mount(); err != nil {
+		return err
+	}
+	if p.Copy != nil {
+		return container.CopyTree(context.Background(), p.Copy.To, filepath.Join(p.Directory, p.Copy.From))
+	}
+	if p.Network {
+		if err := p.prepareNetwork(); err != nil {
+			return fmt.Errorf("network: %w", err)
+		}
+	}
+	if p.Await {
+		if n, err := unix.Read(socketFD, make([]byte, 1)); n != 1 {
+			return fmt.Errorf("wait for the network: %w", errors.Join(err, io.ErrUnexpectedEOF))
+		}
+	}
+	// The descriptor that init writes to is the first that the OCI runtime hands on.
+	if err := unix.Dup3(statusFD, passedFD, 0); err != nil {
+		return err
+	}
+	err = unix.Exec(p.Command[0], p.Command, []string{"PATH=" + defaultPath, "HOME=/", "XDG_RUNTIME_DIR=" + p.Directory})
+	return fmt.Errorf("run %q: %w", p.Command[0], err)
+}
+
+// mount makes the stage's directory. Sources are opened before it is mounted, which may hide them.
+func (p plan) mount() error {
+	opened := make([]int, len(p.Trees))
+	for i, t := range p.Trees {
+		var err error
+		if opened[i], err = t.open(); err != nil {
+			return fmt.Errorf("mount %q: %w", t.Source, err)
+		}
+	}
+	if err := unix.Mount("writ", p.Directory, "tmpfs", unix.MS_NOSUID, mountSize); err != nil {
+		return fmt.Errorf("mount the stage on %q: %w", p.Directory, err)
+	}
+	for i, t := range p.Trees {
+		if err := t.attach(opened[i], filepath.Join(p.Directory, t.Target)); err != nil {
+			return fmt.Errorf("mount %q: %w", t.Source, err)
+		}
+	}
+	for _, o := range p.Overlays {
+		if err := o.mount(p.Directory); err != nil {
+			return err
+		}
+	}
+	for name, content := range p.Files {
+		path := filepath.Join(p.Directory, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open makes a detached mount of the tree.
+func (t tree) open() (int, error) {
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+	recursive := uint(unix.AT_RECURSIVE)
+	if t.Shallow || t.Map != 0 {
+		recursive = 0
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, t.Source, flags|recursive)
+	if err == unix.EINVAL && t.Shallow { // what is mounted below it is locked to it
+		recursive = unix.AT_RECURSIVE
+		fd, err = unix.OpenTree(unix.AT_FDCWD, t.Source, flags|recursive)
+	}
+	if err != nil {
+		return -1, err
+	}
+	attributes := unix.MountAttr{}
+	if t.Map != 0 {
+		attributes.Attr_set |= unix.MOUNT_ATTR_IDMAP
+		attributes.Userns_fd = uint64(t.Map)
+	}
+	if t.ReadOnly {
+		attributes.Attr_set |= unix.MOUNT_ATTR_RDONLY
+	}
+	if attributes.Attr_set == 0 {
+		return fd, nil
+	}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &attributes); err != nil {
+		return -1, fmt.Errorf("set its ids or make it read-only: %w", err)
+	}
+	return fd, nil
+}
+
+func (t tree) attach(fd int, target string) error {
+	defer unix.Close(fd)
+	if t.File {
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return err
+		}
+		// Within an overlay the file may be there.
+		file, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o755)
+		if err != nil {
+			return err
+		}
+		file.Close()
+	} else if err := os.MkdirAll(target, 0o755); err != nil {
+		return err
+	}
+	return unix.MoveMount(fd, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+// mount mounts an overlay. Few layers fit into mount(2)'s page of options; many are added one by one (kernel 6.5).
+func (o overlay) mount(directory string) error {
+	target := filepath.Join(directory, o.Target)
+	if err := os.MkdirAll(target, 0o755); err != nil {
+		return err
+	}
+	lower := make([]string, 0, len(o.Lower))
+	for i := len(o.Lower) - 1; i >= 0; i-- { // highest first
+		lower = append(lower, o.Lower[i])
+	}
+	// Relative paths keep the options short.
+	if err := os.Chdir(directory); err != nil {
+		return err
+	}
+	defer os.Chdir("/")
+	options := "lowerdir=" + strings.Join(lower, ":")
+	if o.Upper != "" {
+		options += ",upperdir=" + o.Upper + "/upper,workdir=" + o.Upper + "/work"
+	}
+	if o.User {
+		options += ",userxattr"
+	}
+	if o.HardLinks && !o.User {
+		options += ",index=on"
+	}
+	if len(options) >= os.Getpagesize() {
+		return fmt.Errorf("overlay: %d layers are more than one mount takes", len(lower))
+	}
+	if err := unix.Mount("overlay", target, "overlay", 0, options); err != nil {
+		return fmt.Errorf("overlay of %d layers: %w", len(lower), err)
+	}
+	return nil
+}
+
+// prepareNetwork brings the loopback up, gives it addresses, and hands listeners out.
+func (p plan) prepareNetwork() error {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(socket)
+	loopback, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	loopback.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, loopback); err != nil {
+		return fmt.Errorf("bring the loopback up: %w", err)
+	}
+	for i, address := range p.Addresses {
+		if err := addAddress(socket, fmt.Sprintf("lo:%d", i+1), address); err != nil {
+			return fmt.Errorf("address %s: %w", address, err)
+		}
+	}
+	// A container's root owns its user namespace, not this network namespace: without this it could neither listen on a
+	// port below 1024 nor ping.
+	_ = os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
+	_ = os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0)
+	for _, address := range p.Listen {
+		if err := handOut(address); err != nil {
+			return fmt.Errorf("listen on %s: %w", address, err)
+		}
+	}
+	return nil
+}
+
+// addAddress gives an alias of an interface an IPv4 address.
+func addAddress(socket int, name, address string) error {
+	ip := net.ParseIP(address).To4()
+	if ip == nil {
+		return errors.New("want an IPv4 address")
+	}
+	alias, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	if err := alias.SetInet4Addr(ip); err != nil {
+		return err
+	}
+	return unix.IoctlIfreq(socket, unix.SIOCSIFADDR, alias)
+}
+
+// handOut listens and sends the listener through the socket.
+func handOut(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	file, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		return err
+	}
+	return unix.Sendmsg(socketFD, []byte{1}, unix.UnixRights(int(file.Fd())), nil, 0)
+}

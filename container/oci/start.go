@@ -1,0 +1,154 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/writ-run/writ/container"
+)
+
+// stageDirectories are where a stage's directory may be mounted, which hides what is there from the stage alone. Their
+// parents are open to every user: a container's root, another user on the host, must pass.
+var stageDirectories = [...]string{"/mnt", "/media", "/srv", "/opt", "/tmp"}
+
+// Start starts a container. It returns once the task's executable has been started in it.
+func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) (container.Process, error) {
+	refuse := func(err error) (container.Process, error) {
+		return nil, &container.StartError{Name: s.Name, Reason: err}
+	}
+	if err := ctx.Err(); err != nil {
+		return refuse(err)
+	}
+	if err := s.CheckArguments(); err != nil {
+		return refuse(err)
+	}
+	p := &process{runtime: r, done: make(chan struct{})}
+	err := p.prepare(ctx, s)
+	if err == nil {
+		err = p.launch(ctx, io)
+	}
+	if err != nil {
+		return refuse(errors.Join(err, p.discard()))
+	}
+	go p.reap()
+	return p, nil
+}
+
+// prepare makes what the container is made of, and its plan.
+func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
+	r := p.runtime
+	p.id, p.directory = r.newID()
+	if err := os.Mkdir(p.directory, 0o700); err != nil {
+		return err
+	}
+	if p.image, err = r.image(ctx, s.Image); err != nil {
+		return err
+	}
+	user := s.User
+	if user == "" {
+		user = p.image.User
+	}
+	account, err := p.image.account(user)
+	if err != nil {
+		return fmt.Errorf("user %q: %w", user, err)
+	}
+	if r.rootless && (account.UID != 0 || account.GID != 0) {
+		return &userError{user}
+	}
+	if r.rootless && s.Limits != (container.Limits{}) {
+		return limitsError{}
+	}
+	if !filepath.IsAbs(s.Dir) && !filepath.IsLocal(filepath.Clean("./"+s.Dir)) {
+		return fmt.Errorf("dir %q: leaves the working directory", s.Dir)
+	}
+	stageDirectory, err := findStage()
+	if err != nil {
+		return err
+	}
+	m := made{id: p.id, spec: s, account: account, stage: stageDirectory, work: filepath.Join(workParent, p.id[strings.LastIndex(p.id, "-o-")+3:]), rootless: r.rootless}
+	if m.env, err = m.environment(p.image, s.Hermetic); err != nil {
+		return err
+	}
+	if err := container.CheckSize(append([]string{s.Path}, s.Args...), m.env); err != nil {
+		return err
+	}
+	p.plan = plan{Directory: stageDirectory, Files: map[string]string{}}
+	if err := p.addRoot(); err != nil {
+		return err
+	}
+	if err := p.addMounts(&m, s.Mounts, account); err != nil {
+		return err
+	}
+	p.addNetwork(s.Hermetic)
+	p.limited = s.Limits.Memory
+	p.hostUser = int(account.UID)
+	if !s.Privileged {
+		p.hostUser += firstID
+	}
+	return p.addConfig(m)
+}
+
+// userError refuses another user than root where there is only one.
+type userError struct{ user string }
+
+func (e *userError) Error() string {
+	return fmt.Sprintf("user %q: containers of an ordinary user have one user, root, who is you", e.user)
+}
+func (e *userError) Hint() string { return "run writ as root, or leave the user out" }
+
+// limitsError refuses limits where nothing would keep them.
+type limitsError struct{}
+
+func (limitsError) Error() string {
+	return "container_limits: an ordinary user has no cgroup to keep them in"
+}
+func (limitsError) Hint() string { return "run writ as root, or leave container_limits out" }
+
+func findStage() (string, error) {
+	for _, directory := range stageDirectories {
+		if info, err := os.Lstat(directory); err == nil && info.IsDir() {
+			return directory, nil
+		}
+	}
+	return "", fmt.Errorf("no directory to mount in: none of %s is there", strings.Join(stageDirectories[:], ", "))
+}
+
+// image finds an image by its name.
+func (r *Runtime) image(ctx context.Context, name string) (*Image, error) {
+	if name == "" {
+		return r.ownImage()
+	}
+	if r.config.Images == nil {
+		return nil, fmt.Errorf("image %q: this runtime has no images", name)
+	}
+	return r.config.Images(ctx, name)
+}
+
+// addConfig describes the container to the OCI runtime.
+func (p *process) addConfig(m made) error {
+	config, err := m.configure()
+	if err != nil {
+		return err
+	}
+	if p.image.embedded {
+		config.Mounts = append(config.Mounts, specs.Mount{Destination: selfPath, Type: "bind", Source: filepath.Join(m.stage, "init"), Options: []string{"rbind", "ro", "nosuid", "nodev"}})
+	}
+	data, err := json.Marshal(config)
+	if err != nil {
+		return err
+	}
+	p.plan.Files["bundle/config.json"] = string(data)
+	p.plan.Command = []string{p.runtime.command, "--root", p.runtime.state(), "--log", p.logFile(), "--log-format", "json", "run", "--detach",
+		"--bundle", filepath.Join(m.stage, "bundle"), "--pid-file", p.pidFile(), "--preserve-fds", "1", p.id}
+	return nil
+}
+
+func (p *process) logFile() string { return filepath.Join(p.directory, "log") }
+func (p *process) pidFile() string { return filepath.Join(p.directory, "pid") }

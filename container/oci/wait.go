@@ -1,0 +1,347 @@
+package oci
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/container"
+)
+
+// pastTime as a deadline: what is there already may be read.
+var pastTime = time.Unix(1, 0)
+
+// process is a container with its task.
+type process struct {
+	runtime   *Runtime
+	id        string
+	directory string
+	image     *Image
+	plan      plan
+	passed    []*os.File // user namespaces; the runtime's
+	taken     []*volume
+	hostUser  int
+	target    string // of forwarded connections
+	pasta     bool
+	limited   uint64 // bytes of memory; 0: not limited
+	stops     []func()
+	streams   *container.Streams
+
+	statusFile *os.File
+	status     *bufio.Reader
+	pid        int // on the host, of init
+	pidfd      int // -1: it had ended already
+
+	mu    sync.Mutex
+	ended bool
+
+	done chan struct{}
+	exit int   // valid when done
+	err  error // valid when done
+}
+
+// Wait returns the exit status once the container and all that it had are gone.
+func (p *process) Wait(ctx context.Context) (int, error) {
+	select {
+	case <-p.done:
+		return p.exit, p.err
+	case <-ctx.Done():
+		stop := p.abort()
+		<-p.done
+		stop()
+		if p.err != nil {
+			return p.exit, errors.Join(ctx.Err(), p.err)
+		}
+		return p.exit, ctx.Err()
+	}
+}
+
+// abort asks all processes to end, and makes them after the grace. The function that it returns stops the clock.
+func (p *process) abort() (stop func() bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended {
+		_ = p.signalInit(lingerSignal)
+		_ = p.signal(syscall.SIGTERM) // it may have ended
+		_ = p.signal(syscall.SIGCONT) // one that is stopped would not see it
+	}
+	return time.AfterFunc(p.runtime.grace, func() { _ = p.Signal(syscall.SIGKILL) }).Stop
+}
+
+// Signal sends a signal to every process of the container.
+func (p *process) Signal(s os.Signal) error {
+	number, ok := s.(syscall.Signal)
+	if !ok {
+		return fmt.Errorf("signal %v: not one of Linux's", s)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return os.ErrProcessDone
+	}
+	if number == syscall.SIGKILL {
+		return p.signalInit(number) // the kernel kills the rest
+	}
+	return p.signal(number)
+}
+
+func (p *process) signalInit(number syscall.Signal) error {
+	if p.pidfd < 0 {
+		return os.ErrProcessDone
+	}
+	err := unix.PidfdSendSignal(p.pidfd, number, nil, 0)
+	if err == unix.ESRCH {
+		return os.ErrProcessDone
+	}
+	return err
+}
+
+// signal sends a signal to every process but init. It needs p.mu.
+func (p *process) signal(number syscall.Signal) error {
+	all, err := p.members()
+	if err != nil {
+		return os.ErrProcessDone
+	}
+	var problems []error
+	for _, pid := range all {
+		if err := syscall.Kill(pid, number); err != nil && err != syscall.ESRCH {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// members are the processes of the container, by their numbers on the host, without init.
+func (p *process) members() (found []int, err error) {
+	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", p.pid))
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == p.pid {
+			continue
+		}
+		if namespace, err := os.Readlink("/proc/" + entry.Name() + "/ns/pid"); err == nil && namespace == own {
+			found = append(found, pid)
+		}
+	}
+	return found, nil
+}
+
+// reap waits for the container's end and puts everything back.
+func (p *process) reap() {
+	defer close(p.done)
+	p.exit = 128 + int(syscall.SIGKILL) // where init says nothing, it was killed
+	var said message
+	if line, err := p.status.ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Exit != nil {
+		p.exit = *said.Exit
+	}
+	p.awaitEnd()
+	p.mu.Lock()
+	p.ended = true
+	if p.pidfd >= 0 {
+		unix.Close(p.pidfd)
+	}
+	p.mu.Unlock()
+	if p.exit == 137 && p.limited > 0 && p.outOfMemory() {
+		p.streams.Say(fmt.Sprintf("out of memory: killed at the limit of %d bytes\n", p.limited))
+	}
+	for _, stop := range p.stops {
+		stop()
+	}
+	p.stops = nil
+	p.err = errors.Join(p.streams.Finish(), p.clean(), p.discard())
+}
+
+// awaitEnd returns when init has ended, and with it every process of the container.
+func (p *process) awaitEnd() {
+	if p.pidfd < 0 {
+		return
+	}
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}, -1)
+		if err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// runcState is what matters of runc's state.json.
+type runcState struct {
+	CgroupPaths map[string]string `json:"cgroup_paths"`
+}
+
+func (p *process) readState() (runcState, error) {
+	var state runcState
+	data, err := os.ReadFile(filepath.Join(p.runtime.state(), p.id, "state.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &state)
+	}
+	return state, err
+}
+
+// outOfMemory tells whether the kernel killed for the memory limit.
+func (p *process) outOfMemory() bool {
+	state, err := p.readState()
+	if err != nil {
+		return false
+	}
+	for _, file := range []string{filepath.Join(state.CgroupPaths["memory"], "memory.oom_control"), filepath.Join(state.CgroupPaths[""], "memory.events")} {
+		data, _ := os.ReadFile(file) // one of both is there
+		for line := range strings.Lines(string(data)) {
+			fields := strings.Fields(line)
+			if len(fields) == 2 && fields[0] == "oom_kill" && fields[1] != "0" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// clean removes what the OCI runtime keeps of an ended container. To ask runc for it costs another process; where its
+// state is not as expected that is done.
+func (p *process) clean() error {
+	state, err := p.readState()
+	if err == nil && len(state.CgroupPaths) > 0 || err == nil && p.runtime.rootless {
+		gone := true
+		for _, path := range state.CgroupPaths {
+			gone = removeCgroup(path) && gone
+		}
+		if gone {
+			return os.RemoveAll(filepath.Join(p.runtime.state(), p.id))
+		}
+	}
+	return p.runtime.remove(context.Background(), p.runtime.state(), p.id)
+}
+
+// removeCgroup removes a cgroup with those that the container made in it, innermost first.
+func removeCgroup(path string) bool {
+	for range 50 {
+		err := removeCgroups(path, 0)
+		if err == nil || errors.Is(err, os.ErrNotExist) {
+			return true
+		}
+		time.Sleep(time.Millisecond) // the kernel lets go of a process a moment after it has ended
+	}
+	return false
+}
+
+func removeCgroups(path string, depth int) error {
+	err := syscall.Rmdir(path)
+	if err == nil || errors.Is(err, os.ErrNotExist) || depth > 32 {
+		return err
+	}
+	entries, readErr := os.ReadDir(path)
+	if readErr != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			_ = removeCgroups(filepath.Join(path, entry.Name()), depth+1)
+		}
+	}
+	return syscall.Rmdir(path)
+}
+
+// discard gives the volumes back and removes the container's directory. Of one that never ran the volumes are as they were.
+func (p *process) discard() error {
+	for _, stop := range p.stops {
+		stop()
+	}
+	p.stops = nil
+	ran := p.streams != nil
+	if !ran && p.id != "" {
+		p.endUnstarted()
+	}
+	for _, v := range p.taken {
+		if ran {
+			v.release()
+		} else {
+			v.unused()
+		}
+	}
+	p.taken = nil
+	if p.statusFile != nil {
+		p.statusFile.Close()
+	}
+	if p.image != nil && p.image.Release != nil {
+		p.image.Release()
+	}
+	return container.RemoveAll(p.directory)
+}
+
+// endUnstarted removes a container that was made and whose task was not started.
+func (p *process) endUnstarted() {
+	if _, err := os.Lstat(filepath.Join(p.runtime.state(), p.id)); err != nil {
+		return
+	}
+	if err := p.runtime.remove(context.Background(), p.runtime.state(), p.id); err != nil {
+		p.runtime.log.Warn("a container that could not be started is left to the next sweep", "error", err)
+	}
+}
+
+// copyOverlay copies what is seen of upper over lower to a new directory.
+func (r *Runtime) copyOverlay(ctx context.Context, to, lower, changed string) error {
+	directory, err := findStage()
+	if err != nil {
+		return err
+	}
+	p := plan{
+		Directory: directory,
+		Trees:     []tree{{Source: lower, Target: "l"}, {Source: changed, Target: "u"}, {Source: filepath.Dir(to), Target: "to"}},
+		Overlays:  []overlay{{Lower: []string{"l"}, Upper: "u", Target: "seen", User: r.rootless, HardLinks: true}},
+		Copy:      &copyTask{From: "seen", To: filepath.Join(directory, "to", filepath.Base(to))},
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	planRead, planWrite, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer planRead.Close()
+	statusRead, statusWrite, err := os.Pipe()
+	if err != nil {
+		planWrite.Close()
+		return err
+	}
+	defer statusRead.Close()
+	command := exec.CommandContext(ctx, r.config.Self)
+	command.Args = []string{stageName}
+	command.Env, command.Dir = []string{}, "/"
+	command.ExtraFiles = []*os.File{planRead, nil, statusWrite}
+	command.SysProcAttr = r.namespaces(false)
+	err = command.Start()
+	statusWrite.Close()
+	if err == nil {
+		_, err = planWrite.Write(data)
+	}
+	planWrite.Close()
+	if err != nil {
+		return err
+	}
+	exit := command.Wait()
+	var said message
+	if line, err := bufio.NewReader(statusRead).ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Error != "" {
+		return errors.New(said.Error)
+	}
+	return exit
+}
