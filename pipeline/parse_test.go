@@ -127,10 +127,10 @@ jobs:
 
 func TestParseErrors(t *testing.T) {
 	t.Parallel()
-	const taskFields = "; allowed: attempts, config, ensure, file, hermetic, input_mapping, on_abort, on_error, on_failure, on_success, output_mapping, params, privileged, task, timeout, vars"
+	const taskFields = "; allowed: attempts, config, container_limits, ensure, file, hermetic, image, input_mapping, on_abort, on_error, on_failure, on_success, output_mapping, params, privileged, task, timeout, vars"
 	const jobFields = "; allowed: build_log_retention, build_logs_to_retain, disable_manual_trigger, disable_reruns, ensure, interruptible, max_in_flight, name, old_name, on_abort, on_error, on_failure, on_success, plan, public, serial, serial_groups"
-	const configFields = "; allowed: image_resource, inputs, outputs, params, platform, run"
-	const mirror = "; for now {type: mock, source: {mirror_self: true}}, which means this machine"
+	const configFields = "; allowed: container_limits, image_resource, inputs, outputs, params, platform, run"
+	const mirror = "; there are registry-image, and mock with source.mirror_self, which means this machine"
 	step := func(s string) string { return "jobs:\n- name: j\n  plan:\n  - " + s + "\n" }
 	config := func(s string) string {
 		return step("task: t\n    config:\n      platform: linux\n      " + mock + "\n      run: {path: x}\n      " + s)
@@ -185,10 +185,13 @@ func TestParseErrors(t *testing.T) {
 		{"prototype", step("run: x"), "p.yml:4:5: step \"run\": not yet in writ; steps: task, do, try"},
 		{"across", step(task("t", ", across: [{var: x, values: [1]}]")), "p.yml:4:122: \"across\" in a task step: not yet in writ"},
 		{"tags", step(task("t", ", tags: [x]")), "p.yml:4:122: \"tags\" in a task step: not yet in writ"},
-		{"image", step(task("t", ", image: x")), "p.yml:4:122: \"image\" in a task step: not yet in writ"},
-		{"limits", step(task("t", ", container_limits: {}")), "p.yml:4:122: \"container_limits\" in a task step: not yet in writ"},
-		{"privileged", step(task("t", ", privileged: true")), "p.yml:4:134: privileged: true: not yet in writ: tasks are plain processes of this machine"},
-		{"hermetic", step(task("t", ", hermetic: true")), "p.yml:4:132: hermetic: true: not yet in writ: tasks are plain processes of this machine"},
+		{"image", step(task("t", ", image: ''")), "p.yml:4:129: image of a task step must not be empty"},
+		{"limits", step(task("t", ", container_limits: {cpus: 1}")), "p.yml:4:141: unknown field \"cpus\" in container_limits; did you mean \"cpu\"?; allowed: cpu, memory"},
+		{"cpu", step(task("t", ", container_limits: {cpu: 0.5}")), "p.yml:4:146: container_limits.cpu must be a whole number of shares, not 0.5"},
+		{"memory", step(task("t", ", container_limits: {memory: 1 GiB}")), "p.yml:4:149: container_limits.memory must be bytes or a size such as \"512MB\" or \"1GB\", not \"1 GiB\""},
+		{"too much memory", step(task("t", ", container_limits: {memory: 9223372036854775807GB}")), "p.yml:4:149: container_limits.memory must be bytes or a size such as \"512MB\" or \"1GB\", not \"9223372036854775807GB\""},
+		{"privileged", step(task("t", ", privileged: 1")), "p.yml:4:134: privileged must be true or false, not 1"},
+		{"hermetic", step(task("t", ", hermetic: x")), "p.yml:4:132: hermetic must be true or false, not \"x\""},
 		{"no kind", step("timeout: 1h"), "p.yml:4:5: a step needs one of: task, do, try"},
 		{"near kind", step("tsak: x"), "p.yml:4:5: unknown field \"tsak\" in a step; did you mean \"task\"? a step needs one of: task, do, try"},
 		{"two kinds", step("{do: [], try: {}}"), "p.yml:4:14: a step is one of task, do, try; this one has \"do\" and \"try\""},
@@ -213,7 +216,7 @@ func TestParseErrors(t *testing.T) {
 		{"near config", config("ouputs: []"), "p.yml:9:7: unknown field \"ouputs\" in a task config; did you mean \"outputs\"?" + configFields},
 		{"caches", config("caches: [{path: x}]"), "p.yml:9:7: \"caches\" in a task config: not yet in writ"},
 		{"rootfs_uri", config("rootfs_uri: x"), "p.yml:9:7: \"rootfs_uri\" in a task config: not yet in writ"},
-		{"config limits", config("container_limits: {cpu: 1}"), "p.yml:9:7: \"container_limits\" in a task config: not yet in writ"},
+		{"config limits", config("container_limits: 3"), "p.yml:9:25: container_limits must be a mapping, not a number; allowed: cpu, memory"},
 		{"input without name", config("inputs: [{path: x}]"), "p.yml:9:16: an input needs a name"},
 		{"input field", config("inputs: [{name: x, optinal: true}]"), "p.yml:9:26: unknown field \"optinal\" in an input; did you mean \"optional\"?; allowed: name, optional, path"},
 		{"outputs at one path", config("outputs: [{name: x}, {name: y, path: ./x/}]"), "p.yml:9:28: output \"y\": the path \"./x/\" is already that of output \"x\""},
@@ -226,8 +229,12 @@ func TestParseErrors(t *testing.T) {
 
 		{"no platform", step("{task: t, config: {" + mock + ", run: {path: x}}}"), "p.yml:4:23: a task config needs a platform: linux, for tasks of this machine"},
 		{"no image", step("{task: t, config: {platform: linux, run: {path: x}}}"), "p.yml:4:23: a task config for linux needs an image_resource: {type: mock, source: {mirror_self: true}}, which means this machine"},
-		{"another image", step("{task: t, config: {platform: linux, image_resource: {type: registry-image, source: {repository: golang}}, run: {path: x}}}"),
-			"p.yml:4:64: image_resource of type \"registry-image\": not yet in writ" + mirror},
+		{"another image", step("{task: t, config: {platform: linux, image_resource: {type: docker-image, source: {repository: golang}}, run: {path: x}}}"),
+			"p.yml:4:64: image_resource of type \"docker-image\": not yet in writ" + mirror},
+		{"registry-image without source", step("{task: t, config: {platform: linux, image_resource: {type: registry-image}, run: {path: x}}}"),
+			"p.yml:4:57: an image_resource of type registry-image needs source.repository"},
+		{"registry-image without repository", step("{task: t, config: {platform: linux, image_resource: {type: registry-image, source: {tag: x}}, run: {path: x}}}"),
+			"p.yml:4:88: an image_resource of type registry-image needs source.repository"},
 		{"mock without mirror", step("{task: t, config: {platform: linux, image_resource: {type: mock, source: {mirror_self: false}}, run: {path: x}}}"),
 			"p.yml:4:78: image_resource of type mock without mirror_self: true: not yet in writ" + mirror},
 		{"mock without source", step("{task: t, config: {platform: linux, image_resource: {type: mock}, run: {path: x}}}"),
@@ -235,10 +242,10 @@ func TestParseErrors(t *testing.T) {
 		{"mock with more", step("{task: t, config: {platform: linux, image_resource: {type: mock, source: {mirror_self: true, create_files: {}}}, run: {path: x}}}"),
 			"p.yml:4:98: \"create_files\" in source of a mock image: not yet in writ; allowed: mirror_self"},
 		{"image version", step("{task: t, config: {platform: linux, image_resource: {type: mock, source: {mirror_self: true}, version: {}}, run: {path: x}}}"),
-			"p.yml:4:99: \"version\" in an image_resource: not yet in writ"},
+			"p.yml:4:108: \"version\" of an image_resource of type mock: not yet in writ"},
 		{"no run", step("{task: t, config: {platform: linux, " + mock + "}}"), "p.yml:4:23: a task config needs run.path: an image's own entrypoint is not yet in writ"},
 		{"no run.path", step("{task: t, config: {platform: linux, " + mock + ", run: {args: [x]}}}"), "p.yml:4:105: a task config needs run.path: an image's own entrypoint is not yet in writ"},
-		{"run.user", step("{task: t, config: {platform: linux, " + mock + ", run: {path: x, user: root}}}"), "p.yml:4:115: \"user\" in run of a task config: not yet in writ"},
+		{"run.user", step("{task: t, config: {platform: linux, " + mock + ", run: {path: x, user: 0}}}"), "p.yml:4:121: run.user must be a string, not a number; write \"0\""},
 		{"argument", step("{task: t, config: {platform: linux, " + mock + ", run: {path: sleep, args: [10]}}}"), "p.yml:4:126: an argument of run.args must be a string, not a number; write \"10\""},
 
 		{"source type", "var_sources: [{name: v, type: vualt}]\n" + step(task("t", "")), "p.yml:1:31: unknown var source type \"vualt\"; did you mean \"vault\"?; allowed: dummy, idtoken, vault"},

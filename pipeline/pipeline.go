@@ -60,9 +60,15 @@ type Task struct {
 	File          string            // ARTIFACT/PATH of a task config
 	InputMapping  map[string]string // input of the task -> artifact of the build
 	OutputMapping map[string]string // output of the task -> artifact of the build
+	Image         string            // artifact that the task's image is in; empty: as the config says
+	Privileged    bool
+	Hermetic      bool   // without a network
+	Limits        Limits // each one given wins over the config's
 
-	vars   map[string]any // fill the file's ((vars)); they may themselves hold ((vars))
-	params *node          // win over the file's
+	vars    map[string]any // fill the file's ((vars)); they may themselves hold ((vars))
+	params  *node          // win over the file's
+	imaged  bool           // there is an image, though its name may be a var
+	imageAt Error
 }
 
 // Artifact splits File at its first slash: the artifact that the file is in, and its path there.

@@ -16,6 +16,7 @@ type reader struct {
 	file     string
 	sources  map[string]bool // names of var sources; nil: not known here, so not checked
 	dynamic  bool            // ((vars)) are filled in later: they may stand for anything
+	imaged   bool            // the task step has an image of its own
 	problems Errors
 	warnings []Error
 }

@@ -47,8 +47,8 @@ func stepKinds() (known, later []string) {
 
 func taskStepSchema() schema {
 	return schema{"a task step",
-		append([]string{"task", "config", "file", "hermetic", "input_mapping", "output_mapping", "params", "privileged", "vars"}, modifiers()...),
-		[]string{"across", "container_limits", "fail_fast", "image", "tags"}}
+		append([]string{"task", "config", "container_limits", "file", "hermetic", "image", "input_mapping", "output_mapping", "params", "privileged", "vars"}, modifiers()...),
+		[]string{"across", "fail_fast", "tags"}}
 }
 
 func doSchema() schema {
@@ -60,12 +60,16 @@ func trySchema() schema {
 }
 
 func taskConfigSchema() schema {
-	return schema{"a task config", []string{"image_resource", "inputs", "outputs", "params", "platform", "run"},
-		[]string{"caches", "container_limits", "rootfs_uri"}}
+	return schema{"a task config", []string{"container_limits", "image_resource", "inputs", "outputs", "params", "platform", "run"},
+		[]string{"caches", "rootfs_uri"}}
 }
 
 func imageSchema() schema {
-	return schema{"an image_resource", []string{"source", "type"}, []string{"name", "params", "tags", "version"}}
+	return schema{"an image_resource", []string{"params", "source", "type", "version"}, []string{"name", "tags"}}
+}
+
+func limitsSchema() schema {
+	return schema{"container_limits", []string{"cpu", "memory"}, nil}
 }
 
 func inputSchema() schema {
@@ -77,7 +81,7 @@ func outputSchema() schema {
 }
 
 func runSchema() schema {
-	return schema{"run of a task config", []string{"args", "dir", "path"}, []string{"user"}}
+	return schema{"run of a task config", []string{"args", "dir", "path", "user"}, nil}
 }
 
 func varSourceSchema() schema {

@@ -107,10 +107,11 @@ func (r *reader) hooks(s *Step, fields map[string]*node) {
 func (r *reader) task(n *node, fields map[string]*node) *Task {
 	t := &Task{}
 	t.Name = r.name(fields["task"], "a task's name")
-	for _, name := range []string{"privileged", "hermetic"} {
-		if r.boolean(fields[name], name) {
-			r.fail(fields[name], "%s: true: not yet in writ: tasks are plain processes of this machine", name)
-		}
+	t.Privileged = r.boolean(fields["privileged"], "privileged")
+	t.Hermetic = r.boolean(fields["hermetic"], "hermetic")
+	t.Limits = r.limits(fields["container_limits"])
+	if image := fields["image"]; image != nil {
+		t.Image, t.imaged, t.imageAt = r.name(image, "image of a task step"), true, r.at(image)
 	}
 	t.InputMapping = r.artifactNames(fields["input_mapping"], "input_mapping")
 	t.OutputMapping = r.artifactNames(fields["output_mapping"], "output_mapping")
@@ -124,7 +125,9 @@ func (r *reader) task(n *node, fields map[string]*node) *Task {
 		if fields["vars"] != nil {
 			r.fail(fields["vars"], "vars fill the task config that file names; task %q has config", t.Name)
 		}
+		r.imaged = t.imaged
 		t.Config = r.taskTemplate(withParams(config, params))
+		r.imaged = false
 	case file != nil:
 		t.File = r.taskFile(file)
 		t.params = params

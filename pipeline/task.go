@@ -12,6 +12,7 @@ import (
 type TaskTemplate struct {
 	file     string
 	root     *node
+	imaged   bool       // the step has an image of its own, so the config's does not count
 	known    TaskConfig // what can be said before: see CheckPaths
 	Warnings []string   // params of the step that the task's file does not have
 }
@@ -26,9 +27,13 @@ type TaskConfig struct {
 	Args     []string
 	Dir      string // clean; a relative one is below the working directory; empty: the working directory itself
 	Command  string // path and arguments to show, one line: what came out of a var stands there as its ((reference))
+	User     string // of run.user; empty: the image's, or the one of the runtime
+	Limits   Limits
+	Image    *ImageResource // nil: this machine
 
 	platformAt Error
 	platformIs string // to show
+	imageAt    Error
 }
 
 // Input is a directory that the task finds. Path is clean; relative ones are below the working directory, and "." is it.
@@ -63,7 +68,7 @@ func (t *Task) ReadFile(file string, data []byte) (*TaskTemplate, error) {
 			return nil, err
 		}
 	}
-	r := &reader{file: file}
+	r := &reader{file: file, imaged: t.imaged}
 	template := r.taskTemplate(withParams(root, t.params))
 	if err := r.problems.orNil(); err != nil {
 		return nil, err
@@ -111,7 +116,7 @@ func withParams(config, params *node) *node {
 
 // taskTemplate checks what can be checked before the vars are filled in.
 func (r *reader) taskTemplate(n *node) *TaskTemplate {
-	t := &TaskTemplate{file: r.file, root: n}
+	t := &TaskTemplate{file: r.file, root: n, imaged: r.imaged}
 	r.later(func() { t.known = r.taskConfig(n) })
 	r.references(n)
 	return t
@@ -127,7 +132,7 @@ func (t *TaskTemplate) Fill(value any) (TaskConfig, error) {
 	if err != nil {
 		return TaskConfig{}, err
 	}
-	r := &reader{file: t.file}
+	r := &reader{file: t.file, imaged: t.imaged}
 	config := r.taskConfig(root)
 	if err := r.problems.orNil(); err != nil {
 		return TaskConfig{}, err
@@ -190,10 +195,15 @@ func (r *reader) taskConfig(n *node) TaskConfig {
 		c.platformAt, c.platformIs = r.at(platform), platform.quoted()
 	}
 	if image := fields["image_resource"]; image != nil {
-		r.image(image)
-	} else if whole && c.Platform == "linux" {
+		c.imageAt = r.at(image)
+		c.Image = r.image(image)
+	} else if whole && c.Platform == "linux" && !r.imaged {
 		r.fail(n, "a task config for linux needs an image_resource: {type: mock, source: {mirror_self: true}}, which means this machine")
 	}
+	if r.imaged {
+		c.Image = nil
+	}
+	c.Limits = r.limits(fields["container_limits"])
 	c.Params = r.params(fields["params"])
 	r.artifacts(&c, fields)
 	if run := fields["run"]; run != nil {
@@ -202,46 +212,6 @@ func (r *reader) taskConfig(n *node) TaskConfig {
 		r.fail(n, "a task config needs run.path: an image's own entrypoint is not yet in writ")
 	}
 	return c
-}
-
-// image checks that the image is this machine: any other waits for containers.
-func (r *reader) image(n *node) {
-	fields, whole := r.object(n, imageSchema())
-	if fields == nil {
-		return
-	}
-	const instead = "; for now {type: mock, source: {mirror_self: true}}, which means this machine"
-	if fields["type"] == nil {
-		if whole {
-			r.fail(n, "an image_resource needs a type%s", instead)
-		}
-		return
-	}
-	name, ok := r.text(fields["type"], "type of an image_resource")
-	if !ok {
-		return
-	}
-	if name != "mock" {
-		r.fail(fields["type"], "image_resource of type %s: not yet in writ%s", fields["type"].quoted(), instead)
-		return
-	}
-	source := fields["source"]
-	if source == nil || source.null() {
-		if whole {
-			r.fail(n, "image_resource of type mock without source.mirror_self: not yet in writ%s", instead)
-		}
-		return
-	}
-	members := r.table(source, "source of an image_resource")
-	self := source.get("mirror_self")
-	for _, p := range members {
-		if p.value != self {
-			r.fail(p.key, "%s in source of a mock image: not yet in writ; allowed: mirror_self", p.key.quoted())
-		}
-	}
-	if source.kind == mapping && (self == nil || !r.boolean(self, "mirror_self") && !self.open) {
-		r.fail(source, "image_resource of type mock without mirror_self: true: not yet in writ%s", instead)
-	}
 }
 
 // params reads the environment as Concourse does: null is empty, a number is text, a list or mapping is JSON.
@@ -362,6 +332,7 @@ func (r *reader) run(c *TaskConfig, n *node) {
 	if dir, _ := r.text(fields["dir"], "run.dir"); dir != "" {
 		c.Dir = cleanPath(dir)
 	}
+	c.User, _ = r.text(fields["user"], "run.user")
 	words := []string{fields["path"].word()}
 	for _, n := range r.list(fields["args"], "run.args") {
 		arg, _ := r.text(n, "an argument of run.args")

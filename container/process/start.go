@@ -24,6 +24,9 @@ func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) 
 	if err := s.CheckArguments(); err != nil {
 		return nil, &container.StartError{Name: s.Name, Reason: err}
 	}
+	if err := plain(s); err != nil {
+		return nil, &container.StartError{Name: s.Name, Reason: err}
+	}
 	p := &process{runtime: r, done: make(chan struct{})}
 	root := filepath.Join(r.scratch.Path(), "r"+strconv.Itoa(r.number()))
 	var err error
@@ -35,6 +38,29 @@ func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) 
 	}
 	return p, nil
 }
+
+// plain refuses what only a container has.
+func plain(s container.Spec) error {
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{
+		{"image", s.Image != ""}, {"privileged", s.Privileged}, {"hermetic", s.Hermetic},
+		{"container_limits", s.Limits != container.Limits{}}, {"user", s.User != ""},
+	} {
+		if field.given {
+			return needsContainer(field.name)
+		}
+	}
+	return nil
+}
+
+type needsContainer string
+
+func (field needsContainer) Error() string {
+	return string(field) + ": the process runtime has no containers"
+}
+func (needsContainer) Hint() string { return "use --runtime oci" }
 
 func (p *process) start(s container.Spec, io container.IO) error {
 	environment, err := p.environment(s.Env)

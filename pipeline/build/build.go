@@ -58,10 +58,15 @@ type Config struct {
 	AddSecret func(string)                                                 // called with each secret and token before it is used
 	Reserved  func(path string) error                                      // says why an input or output may not be at a path
 	Platform  string                                                       // of task configs; empty: this machine's
+	Image     Image                                                        // makes images ready; nil: the runtime has no containers
 	Kill      context.Context                                              // when it ends hooks are ended too; nil: never
 	Grace     time.Duration                                                // for hooks of an aborted build; 0: DefaultGrace
 	Now       func() time.Time                                             // of entries; nil: time.Now
 }
+
+// Image makes a task's image ready for the runtime: what r names, or, where artifact is not nil, what is in it (r is then zero).
+// name goes into container.Spec, digest into the task's identity.
+type Image func(ctx context.Context, r pipeline.ImageResource, artifact container.Volume) (name, digest string, err error)
 
 // Check refuses what can be refused before anything runs: a job that does not exist, var sources of a type or configuration
 // that is not known, reserved paths, tasks for another platform.
@@ -90,6 +95,9 @@ func (c Config) Check() error {
 	job.Plan.Walk(func(t *pipeline.Task) {
 		if t.Config != nil {
 			problems = append(problems, t.Config.CheckPlatform(c.platform()))
+		}
+		if c.Image == nil {
+			problems = append(problems, t.CheckImage())
 		}
 	})
 	return errors.Join(problems...)

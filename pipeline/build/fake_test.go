@@ -25,10 +25,11 @@ type scripted struct {
 	t     testing.TB
 	abort func() // by a step whose path is "abort"
 
-	mu   sync.Mutex
-	ran  []string // steps that were started
-	left map[string]int
-	live int // processes started and not waited for
+	mu    sync.Mutex
+	ran   []string // steps that were started
+	specs []container.Spec
+	left  map[string]int
+	live  int // processes started and not waited for
 }
 
 func (*scripted) Name() string                 { return "process" }
@@ -43,6 +44,7 @@ func (r *scripted) Start(_ context.Context, s container.Spec, out container.IO) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ran = append(r.ran, s.Name)
+	r.specs = append(r.specs, s)
 	if s.Path == "missing" {
 		return nil, errors.New(`executable "missing" not found`)
 	}

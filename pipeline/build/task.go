@@ -61,6 +61,10 @@ func (b *build) try(ctx context.Context, t *pipeline.Task, attempt int, log *ste
 	if err != nil {
 		return nil, err
 	}
+	image, digest, err := b.image(ctx, t, c)
+	if err != nil {
+		return nil, err
+	}
 	m, err := b.mount(ctx, t, c)
 	if err != nil {
 		return nil, err
@@ -81,7 +85,7 @@ func (b *build) try(ctx context.Context, t *pipeline.Task, attempt int, log *ste
 		}
 	}()
 	session, err := b.Session.Task(ctx, workload.Task{
-		Name: t.Name, Step: t.Name, Attempt: max(attempt, 1), Runtime: b.Runtime.Name(),
+		Name: t.Name, Step: t.Name, Attempt: max(attempt, 1), Runtime: b.Runtime.Name(), ImageDigest: digest, Privileged: t.Privileged,
 	}, life(ctx))
 	if err != nil {
 		return nil, err
@@ -99,6 +103,7 @@ func (b *build) try(ctx context.Context, t *pipeline.Task, attempt int, log *ste
 	log.entry(journal.Start, "running "+c.Command)
 	process, err := rt.Start(ctx, container.Spec{
 		Name: t.Name, Path: c.Path, Args: c.Args, Env: environment(c.Params), Dir: c.Dir, Mounts: m.mounts,
+		User: c.User, Privileged: t.Privileged, Hermetic: t.Hermetic, Limits: container.Limits(t.Limits.Over(c.Limits)), Image: image,
 	}, container.IO{Stdout: stdout, Stderr: stderr})
 	if err != nil {
 		return nil, err
@@ -141,6 +146,26 @@ func (b *build) config(ctx context.Context, t *pipeline.Task, log *stepLog) (pip
 		err = c.CheckPaths(b.Reserved)
 	}
 	return c, err
+}
+
+// image makes the task's image ready; empty: the runtime's own.
+func (b *build) image(ctx context.Context, t *pipeline.Task, c pipeline.TaskConfig) (name, digest string, err error) {
+	switch {
+	case t.Image == "" && c.Image == nil:
+		return "", "", nil
+	case b.Image == nil:
+		return "", "", errors.Join(t.CheckImage(), c.CheckImage())
+	case t.Image == "":
+		return b.Image(ctx, *c.Image, nil)
+	}
+	volume, err := b.artifact(ctx, t.Image)
+	if err != nil {
+		return "", "", err
+	}
+	if volume == nil {
+		return "", "", fmt.Errorf("missing image artifact: %s", t.Image)
+	}
+	return b.Image(ctx, pipeline.ImageResource{}, volume)
 }
 
 // life bounds the tokens of a task by the time that it has left.
