@@ -97,6 +97,8 @@ jobs:
       output_mapping: {out: another}
       privileged: false
     on_failure: `+task("f", "")+`
+  - in_parallel: [`+task("p", "")+`]
+  - in_parallel: {limit: 2, fail_fast: true, steps: [`+task("q", "")+", "+task("r", "")+`]}
   on_success: `+task("s", "")+`
   on_error: `+task("e", "")+`
   on_abort: `+task("a", "")+`
@@ -118,9 +120,12 @@ jobs:
 	if plan.Ensure.Attempts != 2 {
 		t.Errorf("ensure: %+v", plan.Ensure)
 	}
+	if p, q := plan.Do[1].Parallel, plan.Do[2].Parallel; len(p.Steps) != 1 || p.Limit != 0 || p.FailFast || len(q.Steps) != 2 || q.Limit != 2 || !q.FailFast {
+		t.Errorf("in_parallel: %+v %+v", p, q)
+	}
 	var names []string
 	plan.Walk(func(t *Task) { names = append(names, t.Name) })
-	if got := strings.Join(names, " "); got != "flaky file f s a e x" {
+	if got := strings.Join(names, " "); got != "flaky file f p q r s a e x" {
 		t.Errorf("walk: %s", got)
 	}
 }
@@ -177,12 +182,19 @@ func TestParseErrors(t *testing.T) {
 			"p.yml:3:31: build_log_retention.days must be a whole number from 0 to 2147483647, not -1\n" +
 				"p.yml:3:35: unknown field \"nights\" in build_log_retention; allowed: builds, days, minimum_succeeded_builds"},
 
-		{"get", step("{get: repo, trigger: true}"), "p.yml:4:6: step \"get\": not yet in writ; steps: task, do, try"},
-		{"put", step("put: x"), "p.yml:4:5: step \"put\": not yet in writ; steps: task, do, try"},
-		{"set_pipeline", step("set_pipeline: self"), "p.yml:4:5: step \"set_pipeline\": not yet in writ; steps: task, do, try"},
-		{"load_var", step("load_var: x"), "p.yml:4:5: step \"load_var\": not yet in writ; steps: task, do, try"},
-		{"in_parallel", step("in_parallel: []"), "p.yml:4:5: step \"in_parallel\": not yet in writ; steps: task, do, try"},
-		{"prototype", step("run: x"), "p.yml:4:5: step \"run\": not yet in writ; steps: task, do, try"},
+		{"get", step("{get: repo, trigger: true}"), "p.yml:4:6: step \"get\": not yet in writ; steps: task, do, in_parallel, try"},
+		{"put", step("put: x"), "p.yml:4:5: step \"put\": not yet in writ; steps: task, do, in_parallel, try"},
+		{"set_pipeline", step("set_pipeline: self"), "p.yml:4:5: step \"set_pipeline\": not yet in writ; steps: task, do, in_parallel, try"},
+		{"load_var", step("load_var: x"), "p.yml:4:5: step \"load_var\": not yet in writ; steps: task, do, in_parallel, try"},
+		{"in_parallel empty", step("in_parallel: []"), "p.yml:4:18: in_parallel has no steps"},
+		{"in_parallel null", step("in_parallel:"), "p.yml:4:17: in_parallel has no steps"},
+		{"in_parallel without steps", step("in_parallel: {limit: 2}"), "p.yml:4:18: in_parallel has no steps"},
+		{"in_parallel field", step("in_parallel: {limits: 2, steps: [" + task("t", "") + "]}"), "p.yml:4:19: unknown field \"limits\" in in_parallel; did you mean \"limit\"?; allowed: fail_fast, limit, steps"},
+		{"in_parallel limit", step("in_parallel: {limit: -1, fail_fast: 3, steps: [put: x]}"),
+			"p.yml:4:26: in_parallel.limit must be a whole number from 0 to 2147483647, not -1\n" +
+				"p.yml:4:41: in_parallel.fail_fast must be true or false, not 3\n" +
+				"p.yml:4:52: step \"put\": not yet in writ; steps: task, do, in_parallel, try"},
+		{"prototype", step("run: x"), "p.yml:4:5: step \"run\": not yet in writ; steps: task, do, in_parallel, try"},
 		{"across", step(task("t", ", across: [{var: x, values: [1]}]")), "p.yml:4:122: \"across\" in a task step: not yet in writ"},
 		{"tags", step(task("t", ", tags: [x]")), "p.yml:4:122: \"tags\" in a task step: not yet in writ"},
 		{"image", step(task("t", ", image: ''")), "p.yml:4:129: image of a task step must not be empty"},
@@ -192,13 +204,13 @@ func TestParseErrors(t *testing.T) {
 		{"too much memory", step(task("t", ", container_limits: {memory: 9223372036854775807GB}")), "p.yml:4:149: container_limits.memory must be bytes or a size such as \"512MB\" or \"1GB\", not \"9223372036854775807GB\""},
 		{"privileged", step(task("t", ", privileged: 1")), "p.yml:4:134: privileged must be true or false, not 1"},
 		{"hermetic", step(task("t", ", hermetic: x")), "p.yml:4:132: hermetic must be true or false, not \"x\""},
-		{"no kind", step("timeout: 1h"), "p.yml:4:5: a step needs one of: task, do, try"},
-		{"near kind", step("tsak: x"), "p.yml:4:5: unknown field \"tsak\" in a step; did you mean \"task\"? a step needs one of: task, do, try"},
-		{"two kinds", step("{do: [], try: {}}"), "p.yml:4:14: a step is one of task, do, try; this one has \"do\" and \"try\""},
-		{"step no mapping", step("task"), "p.yml:4:5: a step must be a mapping, not a string; one of: task, do, try"},
+		{"no kind", step("timeout: 1h"), "p.yml:4:5: a step needs one of: task, do, in_parallel, try"},
+		{"near kind", step("tsak: x"), "p.yml:4:5: unknown field \"tsak\" in a step; did you mean \"task\"? a step needs one of: task, do, in_parallel, try"},
+		{"two kinds", step("{do: [], try: {}}"), "p.yml:4:14: a step is one of task, do, in_parallel, try; this one has \"do\" and \"try\""},
+		{"step no mapping", step("task"), "p.yml:4:5: a step must be a mapping, not a string; one of: task, do, in_parallel, try"},
 		{"do empty", step("do: []"), "p.yml:4:9: do has no steps"},
-		{"try null", step("try:"), "p.yml:4:9: a step must be a mapping, not null; one of: task, do, try"},
-		{"hook", step(task("t", ", on_failure: {put: x}")), "p.yml:4:135: step \"put\": not yet in writ; steps: task, do, try"},
+		{"try null", step("try:"), "p.yml:4:9: a step must be a mapping, not null; one of: task, do, in_parallel, try"},
+		{"hook", step(task("t", ", on_failure: {put: x}")), "p.yml:4:135: step \"put\": not yet in writ; steps: task, do, in_parallel, try"},
 		{"timeout", step(task("t", ", timeout: 10")), "p.yml:4:131: timeout must be a duration above 0 such as \"90s\" or \"1h30m\", not 10"},
 		{"timeout 0", step(task("t", ", timeout: 0s")), "p.yml:4:131: timeout must be a duration above 0 such as \"90s\" or \"1h30m\", not \"0s\""},
 		{"attempts", step(task("t", ", attempts: 0")), "p.yml:4:132: attempts must be a whole number from 1 to 2147483647, not 0"},

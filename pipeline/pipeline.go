@@ -40,17 +40,25 @@ type Job struct {
 	Plan Step
 }
 
-// Step is one step of a plan. Exactly one of Task, Do and Try is set.
+// Step is one step of a plan. Exactly one of Task, Do, Parallel and Try is set.
 //
 // Its modifiers apply from the inside out: Timeout (to each attempt), Attempts, OnSuccess, OnFailure, OnAbort, OnError, Ensure.
 type Step struct {
-	Task *Task
-	Do   []Step
-	Try  *Step
+	Task     *Task
+	Do       []Step
+	Parallel *Parallel
+	Try      *Step
 
 	Timeout                                        time.Duration // 0: none
 	Attempts                                       int           // 0: once, and no attempt is numbered
 	OnSuccess, OnFailure, OnAbort, OnError, Ensure *Step
+}
+
+// Parallel are steps that run at the same time.
+type Parallel struct {
+	Steps    []Step
+	Limit    int  // how many at a time; 0: all
+	FailFast bool // the first that does not succeed interrupts the others
 }
 
 // Task is a task step. Either Config is set or File.
@@ -110,6 +118,11 @@ func (s Step) Walk(f func(*Task)) {
 	}
 	for _, inner := range s.Do {
 		inner.Walk(f)
+	}
+	if s.Parallel != nil {
+		for _, inner := range s.Parallel.Steps {
+			inner.Walk(f)
+		}
 	}
 	for _, inner := range []*Step{s.Try, s.OnSuccess, s.OnFailure, s.OnAbort, s.OnError, s.Ensure} {
 		if inner != nil {

@@ -42,7 +42,7 @@ func retentionSchema() schema {
 
 // stepKinds are the fields that say what a step is.
 func stepKinds() (known, later []string) {
-	return []string{"task", "do", "try"}, []string{"get", "in_parallel", "load_var", "put", "run", "set_pipeline"}
+	return []string{"task", "do", "in_parallel", "try"}, []string{"get", "load_var", "put", "run", "set_pipeline"}
 }
 
 func taskStepSchema() schema {
@@ -53,6 +53,14 @@ func taskStepSchema() schema {
 
 func doSchema() schema {
 	return schema{"a do step", append([]string{"do"}, modifiers()...), []string{"across", "fail_fast", "tags"}}
+}
+
+func inParallelSchema() schema {
+	return schema{"an in_parallel step", append([]string{"in_parallel"}, modifiers()...), []string{"across", "fail_fast", "tags"}}
+}
+
+func parallelSchema() schema {
+	return schema{"in_parallel", []string{"fail_fast", "limit", "steps"}, nil}
 }
 
 func trySchema() schema {

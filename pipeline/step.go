@@ -27,7 +27,8 @@ func (r *reader) step(n *node) Step {
 		return s
 	}
 	if n.kind != mapping {
-		r.fail(n, "a step must be a mapping, not %s; one of: task, do, try", n.describe())
+		known, _ := stepKinds()
+		r.fail(n, "a step must be a mapping, not %s; one of: %s", n.describe(), strings.Join(known, ", "))
 		return s
 	}
 	switch r.stepKind(n) {
@@ -39,6 +40,10 @@ func (r *reader) step(n *node) Step {
 		fields, _ := r.object(n, doSchema())
 		s.Do = r.steps(fields["do"], "do")
 		r.modify(&s, fields)
+	case "in_parallel":
+		fields, _ := r.object(n, inParallelSchema())
+		s.Parallel = r.parallel(fields["in_parallel"])
+		r.modify(&s, fields)
 	case "try":
 		fields, _ := r.object(n, trySchema())
 		inner := r.step(fields["try"])
@@ -46,6 +51,21 @@ func (r *reader) step(n *node) Step {
 		r.modify(&s, fields)
 	}
 	return s
+}
+
+// parallel reads what in_parallel has: a list of steps, or a mapping with them.
+func (r *reader) parallel(n *node) *Parallel {
+	if n.kind != mapping {
+		return &Parallel{Steps: r.steps(n, "in_parallel")}
+	}
+	fields, whole := r.object(n, parallelSchema())
+	p := &Parallel{Limit: r.whole(fields["limit"], "in_parallel.limit", 0), FailFast: r.boolean(fields["fail_fast"], "in_parallel.fail_fast")}
+	if steps := fields["steps"]; steps != nil {
+		p.Steps = r.steps(steps, "in_parallel.steps")
+	} else if whole {
+		r.fail(n, "in_parallel has no steps")
+	}
+	return p
 }
 
 // stepKind finds what sort of step n is; "" where an error has been reported.

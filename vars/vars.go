@@ -24,7 +24,7 @@ type Kind interface {
 }
 
 // Source looks up secrets. Get returns the value at r.Path; the caller walks r.Fields. A Source that holds a lease or a
-// token also implements io.Closer, and its opener closes it when the build ends.
+// token also implements io.Closer, and its opener closes it when the build ends. It is safe for concurrent use: steps of one build may run at the same time.
 type Source interface {
 	Get(ctx context.Context, r Ref) (value any, found bool, err error)
 }

@@ -1,7 +1,7 @@
 // Package build runs one job's plan: steps, hooks and modifiers with Concourse's semantics, artifacts between tasks, vars when
 // a step starts, and a child run with its own identity for each attempt of a task.
 //
-//	Run --step--> hooks(attempts(timeout(task | do | try)))
+//	Run --step--> hooks(attempts(timeout(task | do | in_parallel | try)))
 //	                                     |
 //	    vars --Interpolate--> config --Session.Task--> Wrap(runtime, session).Start --Wait--> outputs registered, session closed
 //
@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/writ-run/writ/container"
@@ -120,9 +121,9 @@ type build struct {
 	ctx   context.Context // ends when the build is aborted; has no deadline
 	grace context.Context // of hooks after that
 
-	artifacts map[string]container.Volume
-	sources   map[string]vars.Source
-	opened    []string // sources, in the order in which they were
+	scope   *scope
+	copying sync.Mutex // of the user's directories
+	sources sources
 }
 
 // Run runs the job's plan. When ctx ends the build is aborted: what runs is ended, its on_abort and ensure hooks run, for at
@@ -147,7 +148,7 @@ func Run(ctx context.Context, c Config) (Status, error) {
 	c.Session.OnMint(func(m workload.Minted) { c.AddSecret(m.Token) })
 	b := &build{
 		Config: c, job: job, name: c.Session.Run().Build,
-		artifacts: map[string]container.Volume{}, sources: map[string]vars.Source{},
+		scope: newScope(), sources: sources{all: map[string]*opening{}},
 	}
 	b.sink = &sink{next: c.Sink, now: c.Now}
 	stop := b.clocks(ctx)
@@ -193,14 +194,14 @@ func (b *build) clocks(ctx context.Context) (stop func()) {
 
 func (b *build) run() (Status, error) {
 	b.log(journal.Entry{Kind: journal.Start, Text: "started"})
-	status := b.step(b.ctx, &b.job.Plan, 0).status()
+	status := b.step(b.ctx, &b.job.Plan, frame{scope: b.scope}).status()
 	problem := b.export(status)
 	if problem != nil {
 		b.log(journal.Entry{Kind: journal.Errored, Text: problem.Error()})
 		status = worse(status)
 	}
 	b.closeSources()
-	b.closeArtifacts()
+	b.closeScope(b.scope)
 	b.log(journal.Entry{Kind: journal.Finish, Status: string(status)})
 	if unwritten := b.sink.err(); unwritten != nil {
 		problem = errors.Join(problem, fmt.Errorf("write the log: %w", unwritten))

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/journal"
@@ -30,6 +31,7 @@ type scripted struct {
 	specs []container.Spec
 	left  map[string]int
 	live  int // processes started and not waited for
+	most  int // of those, at any time
 }
 
 func (*scripted) Name() string                 { return "process" }
@@ -49,19 +51,28 @@ func (r *scripted) Start(_ context.Context, s container.Spec, out container.IO) 
 		return nil, errors.New(`executable "missing" not found`)
 	}
 	r.live++
+	r.most = max(r.most, r.live)
 	if len(s.Args) > 0 {
 		fmt.Fprintln(out.Stdout, strings.Join(s.Args, " "))
 	}
 	return &script{r, s.Name, s.Path}, nil
 }
 
-// end says what a process does: "ok", "fail", "hang", "abort", or "ok-on-N": it fails until it is run for the Nth time.
+// end says what a process does: "ok", "fail", "hang", "abort", "sleep" and "fail-late" take a second, or "ok-on-N": it fails
+// until it is run for the Nth time.
 func (r *scripted) end(ctx context.Context, name, path string) (int, error) {
 	switch path {
 	case "ok":
 		return 0, nil
 	case "fail":
 		return 1, nil
+	case "sleep", "fail-late":
+		select {
+		case <-time.After(time.Second):
+			return map[string]int{"fail-late": 1}[path], nil
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	case "abort":
 		r.abort()
 	case "hang":

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/writ-run/writ/journal"
 	"github.com/writ-run/writ/pipeline"
@@ -47,40 +48,86 @@ func (b *build) configLookup(ctx context.Context, r vars.Ref) (any, bool, error)
 	return b.lookup(ctx, r)
 }
 
+// sources are the build's var sources, opened once each. They are safe for concurrent use.
+type sources struct {
+	mu     sync.Mutex
+	all    map[string]*opening
+	opened []io.Closer // in the order in which they were
+	names  []string    // of those
+}
+
+// opening is a source that is open, or that the holder of turn may open.
+type opening struct {
+	turn   chan struct{}
+	source vars.Source // its turn guards it
+}
+
+// take waits for the turn at a source.
+func (s *sources) take(ctx context.Context, name string) (*opening, error) {
+	s.mu.Lock()
+	one := s.all[name]
+	if one == nil {
+		one = &opening{turn: make(chan struct{}, 1)}
+		s.all[name] = one
+	}
+	s.mu.Unlock()
+	select {
+	case one.turn <- struct{}{}:
+		return one, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // source returns a var source, opened once per build with the build's session; nil: none of that name.
 func (b *build) source(ctx context.Context, name string) (vars.Source, error) {
-	if open, is := b.sources[name]; is {
-		return open, nil
-	}
 	i := slices.IndexFunc(b.Pipeline.VarSources, func(s pipeline.VarSource) bool { return s.Name == name })
 	if i < 0 {
 		return nil, nil
 	}
-	declared := b.Pipeline.VarSources[i]
+	one, err := b.sources.take(ctx, name) // those that its config needs come before it, so no two wait for one another
+	if err != nil {
+		return nil, err
+	}
+	defer func() { <-one.turn }()
+	if one.source != nil {
+		return one.source, nil
+	}
+	source, err := b.open(ctx, b.Pipeline.VarSources[i])
+	if err != nil {
+		return nil, err
+	}
+	one.source = source
+	if closer, is := source.(io.Closer); is {
+		b.sources.mu.Lock()
+		defer b.sources.mu.Unlock()
+		b.sources.opened = append(b.sources.opened, closer)
+		b.sources.names = append(b.sources.names, name)
+	}
+	return source, nil
+}
+
+func (b *build) open(ctx context.Context, declared pipeline.VarSource) (vars.Source, error) {
 	config, err := vars.Interpolate(ctx, declared.Config, b.configLookup)
 	if err != nil {
-		return nil, fmt.Errorf("config of var source %q: %w", name, err)
+		return nil, fmt.Errorf("config of var source %q: %w", declared.Name, err)
 	}
 	filled, isMap := config.(map[string]any)
 	if !isMap {
-		return nil, fmt.Errorf("config of var source %q: not a mapping", name)
+		return nil, fmt.Errorf("config of var source %q: not a mapping", declared.Name)
 	}
-	open, err := b.Kinds[declared.Type].Open(ctx, b.Session, filled)
+	source, err := b.Kinds[declared.Type].Open(ctx, b.Session, filled)
 	if err != nil {
-		return nil, fmt.Errorf("var source %q: %w", name, err)
+		return nil, fmt.Errorf("var source %q: %w", declared.Name, err)
 	}
-	b.sources[name] = open
-	b.opened = append(b.opened, name)
-	return open, nil
+	return source, nil
 }
 
-// closeSources ends leases and tokens, the last opened first.
+// closeSources ends leases and tokens, the last opened first. Nothing else runs any more.
 func (b *build) closeSources() {
-	for _, name := range slices.Backward(b.opened) {
-		if closer, is := b.sources[name].(io.Closer); is {
-			if err := closer.Close(); err != nil {
-				b.log(journal.Entry{Kind: journal.Warning, Text: fmt.Sprintf("close var source %q: %v", name, err)})
-			}
+	for i, closer := range slices.Backward(b.sources.opened) {
+		if err := closer.Close(); err != nil {
+			b.log(journal.Entry{Kind: journal.Warning, Text: fmt.Sprintf("close var source %q: %v", b.sources.names[i], err)})
 		}
 	}
 }

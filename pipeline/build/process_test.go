@@ -336,3 +336,13 @@ func TestSeed(t *testing.T) {
 		}
 	}
 }
+
+// inputWith is a directory with one file.
+func inputWith(t *testing.T, name, text string) string {
+	t.Helper()
+	directory := t.TempDir()
+	if err := os.WriteFile(filepath.Join(directory, name), []byte(text+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}

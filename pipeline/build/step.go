@@ -46,38 +46,38 @@ func (b *build) always() context.Context {
 	return b.grace
 }
 
-// step runs a step with its hooks, from the inside out. attempt is that of the nearest attempts around it; 0: there are none.
-func (b *build) step(ctx context.Context, s *pipeline.Step, attempt int) outcome {
-	end := b.attempts(ctx, s, attempt)
+// step runs a step with its hooks, from the inside out.
+func (b *build) step(ctx context.Context, s *pipeline.Step, at frame) outcome {
+	end := b.attempts(ctx, s, at)
 	if s.OnSuccess != nil && end == succeeded {
-		end = b.step(ctx, s.OnSuccess, attempt)
+		end = b.step(ctx, s.OnSuccess, at)
 	}
 	if s.OnFailure != nil && end == failed {
 		// A hook that fails changes nothing; one that could not be run does.
-		if hook := b.step(ctx, s.OnFailure, attempt); hook > failed {
+		if hook := b.step(ctx, s.OnFailure, at); hook > failed {
 			end = hook
 		}
 	}
 	if s.OnAbort != nil && end == aborted {
-		b.step(b.always(), s.OnAbort, attempt)
+		b.step(b.always(), s.OnAbort, at)
 	}
 	if s.OnError != nil && (end == errored || end == expired) {
-		if hook := b.step(b.always(), s.OnError, attempt); hook == aborted {
+		if hook := b.step(b.always(), s.OnError, at); hook == aborted {
 			end = aborted
 		}
 	}
 	if s.Ensure != nil {
-		end = b.ensure(ctx, s.Ensure, attempt, end)
+		end = b.ensure(ctx, s.Ensure, at, end)
 	}
 	return end
 }
 
-func (b *build) ensure(ctx context.Context, hook *pipeline.Step, attempt int, end outcome) outcome {
+func (b *build) ensure(ctx context.Context, hook *pipeline.Step, at frame, end outcome) outcome {
 	hookCtx := ctx
 	if ctx.Err() != nil {
 		hookCtx = b.always()
 	}
-	hookEnd := b.step(hookCtx, hook, attempt)
+	hookEnd := b.step(hookCtx, hook, at)
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
@@ -85,13 +85,14 @@ func (b *build) ensure(ctx context.Context, hook *pipeline.Step, attempt int, en
 }
 
 // attempts runs a step until it succeeds or there is no attempt left. Each attempt has the whole timeout.
-func (b *build) attempts(ctx context.Context, s *pipeline.Step, attempt int) outcome {
+func (b *build) attempts(ctx context.Context, s *pipeline.Step, at frame) outcome {
 	if s.Attempts == 0 {
-		return b.limited(ctx, s, attempt)
+		return b.limited(ctx, s, at)
 	}
 	end := failed
 	for i := 1; i <= s.Attempts && end != succeeded; i++ {
-		end = b.limited(ctx, s, i)
+		at.attempt = i
+		end = b.limited(ctx, s, at)
 		if ctx.Err() != nil {
 			return ended(ctx)
 		}
@@ -100,25 +101,30 @@ func (b *build) attempts(ctx context.Context, s *pipeline.Step, attempt int) out
 }
 
 // limited runs a step within its timeout. As in Concourse (and not as in its documentation) a timeout fails the step.
-func (b *build) limited(ctx context.Context, s *pipeline.Step, attempt int) outcome {
+func (b *build) limited(ctx context.Context, s *pipeline.Step, at frame) outcome {
 	if s.Timeout == 0 {
-		return b.core(ctx, s, attempt)
+		return b.core(ctx, s, at)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	end := b.core(ctx, s, attempt)
+	end := b.core(ctx, s, at)
 	if end == expired {
 		return failed
 	}
 	return end
 }
 
-func (b *build) core(ctx context.Context, s *pipeline.Step, attempt int) outcome {
+func (b *build) core(ctx context.Context, s *pipeline.Step, at frame) outcome {
 	switch {
 	case s.Task != nil:
-		return b.task(ctx, s.Task, attempt)
+		return b.task(ctx, s.Task, at)
+	case s.Parallel != nil:
+		p := s.Parallel
+		return parallel(ctx, len(p.Steps), p.Limit, p.FailFast, func(ctx context.Context, i int) outcome {
+			return b.step(ctx, &p.Steps[i], at)
+		})
 	case s.Try != nil:
-		if end := b.step(ctx, s.Try, attempt); end == aborted {
+		if end := b.step(ctx, s.Try, at); end == aborted {
 			return aborted
 		}
 		return succeeded
@@ -127,7 +133,7 @@ func (b *build) core(ctx context.Context, s *pipeline.Step, attempt int) outcome
 		if ctx.Err() != nil {
 			return ended(ctx)
 		}
-		if end := b.step(ctx, &s.Do[i], attempt); end != succeeded {
+		if end := b.step(ctx, &s.Do[i], at); end != succeeded {
 			return end
 		}
 	}

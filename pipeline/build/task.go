@@ -22,12 +22,12 @@ const (
 )
 
 // task runs one attempt of a task and logs how it went.
-func (b *build) task(ctx context.Context, t *pipeline.Task, attempt int) outcome {
+func (b *build) task(ctx context.Context, t *pipeline.Task, at frame) outcome {
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
-	log := b.stepLog(t.Name, attempt)
-	exit, err := b.try(ctx, t, attempt, log)
+	log := b.stepLog(t.Name, at.attempt)
+	exit, err := b.try(ctx, t, at, log)
 	end := succeeded
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -55,17 +55,17 @@ func (b *build) task(ctx context.Context, t *pipeline.Task, attempt int) outcome
 }
 
 // try runs a task and returns its exit status; nil with an error that says why there is none.
-func (b *build) try(ctx context.Context, t *pipeline.Task, attempt int, log *stepLog) (exit *int, err error) {
+func (b *build) try(ctx context.Context, t *pipeline.Task, at frame, log *stepLog) (exit *int, err error) {
 	log.entry(journal.Start, "initializing")
-	c, err := b.config(ctx, t, log)
+	c, err := b.config(ctx, at, t, log)
 	if err != nil {
 		return nil, err
 	}
-	image, digest, err := b.image(ctx, t, c)
+	image, digest, err := b.image(ctx, at, t, c)
 	if err != nil {
 		return nil, err
 	}
-	m, err := b.mount(ctx, t, c)
+	m, err := b.mount(ctx, at, t, c)
 	if err != nil {
 		return nil, err
 	}
@@ -78,14 +78,14 @@ func (b *build) try(ctx context.Context, t *pipeline.Task, attempt int, log *ste
 		}
 		problems := []error{m.close(kept)}
 		for _, name := range slices.Sorted(maps.Keys(kept)) {
-			problems = append(problems, b.register(name, kept[name]))
+			problems = append(problems, at.scope.put(name, kept[name]))
 		}
 		if problem := errors.Join(problems...); problem != nil {
 			log.entry(journal.Warning, problem.Error())
 		}
 	}()
 	session, err := b.Session.Task(ctx, workload.Task{
-		Name: t.Name, Step: t.Name, Attempt: max(attempt, 1), Runtime: b.Runtime.Name(), ImageDigest: digest, Privileged: t.Privileged,
+		Name: t.Name, Step: t.Name, Attempt: max(at.attempt, 1), Runtime: b.Runtime.Name(), ImageDigest: digest, Privileged: t.Privileged,
 	}, life(ctx))
 	if err != nil {
 		return nil, err
@@ -120,11 +120,11 @@ func (b *build) try(ctx context.Context, t *pipeline.Task, attempt int, log *ste
 }
 
 // config resolves a task's vars and reads what they make of its config.
-func (b *build) config(ctx context.Context, t *pipeline.Task, log *stepLog) (pipeline.TaskConfig, error) {
+func (b *build) config(ctx context.Context, at frame, t *pipeline.Task, log *stepLog) (pipeline.TaskConfig, error) {
 	template := t.Config
 	if template == nil {
 		var err error
-		if template, err = b.taskFile(ctx, t); err != nil {
+		if template, err = b.taskFile(ctx, at, t); err != nil {
 			return pipeline.TaskConfig{}, err
 		}
 	}
@@ -149,7 +149,7 @@ func (b *build) config(ctx context.Context, t *pipeline.Task, log *stepLog) (pip
 }
 
 // image makes the task's image ready; empty: the runtime's own.
-func (b *build) image(ctx context.Context, t *pipeline.Task, c pipeline.TaskConfig) (name, digest string, err error) {
+func (b *build) image(ctx context.Context, at frame, t *pipeline.Task, c pipeline.TaskConfig) (name, digest string, err error) {
 	switch {
 	case t.Image == "" && c.Image == nil:
 		return "", "", nil
@@ -158,14 +158,15 @@ func (b *build) image(ctx context.Context, t *pipeline.Task, c pipeline.TaskConf
 	case t.Image == "":
 		return b.Image(ctx, *c.Image, nil)
 	}
-	volume, err := b.artifact(ctx, t.Image)
+	volume, err := b.artifact(ctx, at, t.Image)
 	if err != nil {
 		return "", "", err
 	}
 	if volume == nil {
 		return "", "", fmt.Errorf("missing image artifact: %s", t.Image)
 	}
-	return b.Image(ctx, pipeline.ImageResource{}, volume)
+	name, digest, err = b.Image(ctx, pipeline.ImageResource{}, volume.Volume)
+	return name, digest, errors.Join(err, at.scope.release(map[string]*artifact{t.Image: volume}))
 }
 
 // life bounds the tokens of a task by the time that it has left.

@@ -1,0 +1,132 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/journal"
+)
+
+// frame is where a step is.
+type frame struct {
+	attempt int // of the nearest attempts around it; 0: there are none
+	scope   *scope
+}
+
+// scope holds what steps leave for later ones. It is safe for concurrent use.
+type scope struct {
+	mu        *sync.Mutex // one for all scopes of a build
+	artifacts map[string]*artifact
+}
+
+func newScope() *scope { return &scope{mu: new(sync.Mutex), artifacts: map[string]*artifact{}} }
+
+// artifact is a volume that steps share. It is closed once another has its name and nobody uses it any more: a step may be
+// copying it while one beside it makes it anew.
+type artifact struct {
+	container.Volume
+	users    int
+	replaced bool
+}
+
+// hold returns the artifact of that name for use until it is released; nil: there is none.
+func (s *scope) hold(name string) *artifact {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.artifacts[name]
+	if found != nil {
+		found.users++
+	}
+	return found
+}
+
+// release ends the use of artifacts. Any may be nil.
+func (s *scope) release(all map[string]*artifact) error {
+	var unused []*artifact
+	s.mu.Lock()
+	for _, one := range all {
+		if one == nil {
+			continue
+		}
+		if one.users--; one.users == 0 && one.replaced {
+			unused = append(unused, one)
+		}
+	}
+	s.mu.Unlock()
+	var problems []error
+	for _, one := range unused {
+		problems = append(problems, one.Close())
+	}
+	return errors.Join(problems...)
+}
+
+// put makes a volume the artifact of that name, in the place of an earlier one.
+func (s *scope) put(name string, volume container.Volume) error {
+	s.mu.Lock()
+	old := s.artifacts[name]
+	s.artifacts[name] = &artifact{Volume: volume}
+	unused := old != nil && old.users == 0
+	if old != nil {
+		old.replaced = true
+	}
+	s.mu.Unlock()
+	if unused {
+		return old.Close()
+	}
+	return nil
+}
+
+// artifact returns the artifact of that name for use until it is released; nil: there is none. A directory of the user's is
+// copied when it is first used.
+func (b *build) artifact(ctx context.Context, at frame, name string) (*artifact, error) {
+	if held := at.scope.hold(name); held != nil {
+		return held, nil
+	}
+	directory, given := b.Inputs[name]
+	if !given {
+		return nil, nil
+	}
+	b.copying.Lock()
+	defer b.copying.Unlock()
+	if held := at.scope.hold(name); held != nil { // another step was first
+		return held, nil
+	}
+	volume, err := b.Runtime.Volume(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("input %q: %w", name, err)
+	}
+	if err := b.Copy(ctx, volume.Path(), directory); err != nil {
+		return nil, errors.Join(fmt.Errorf("input %q: %w", name, err), volume.Close())
+	}
+	if held := at.scope.hold(name); held != nil { // a task has made one of this name meanwhile
+		return held, volume.Close()
+	}
+	if err := b.scope.put(name, volume); err != nil {
+		return nil, err
+	}
+	return b.scope.hold(name), nil
+}
+
+// artifactNames are those that there are, sorted.
+func (b *build) artifactNames(at frame) []string {
+	at.scope.mu.Lock()
+	names := slices.Collect(maps.Keys(at.scope.artifacts))
+	at.scope.mu.Unlock()
+	names = slices.AppendSeq(names, maps.Keys(b.Inputs))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// closeScope removes the artifacts of a scope in which nothing runs any more.
+func (b *build) closeScope(s *scope) {
+	for _, name := range slices.Sorted(maps.Keys(s.artifacts)) {
+		if err := s.artifacts[name].Close(); err != nil {
+			b.log(journal.Entry{Kind: journal.Warning, Text: fmt.Sprintf("artifact %q: %v", name, err)})
+		}
+	}
+}
