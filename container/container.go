@@ -46,6 +46,7 @@ type Spec struct {
 	Privileged bool   // real root, all capabilities and devices
 	Hermetic   bool   // no network but the loopback of its own
 	Limits     Limits
+	Reach      []string // URLs of servers that it reaches whatever its network is, also on the loopback of this machine; needs no container
 }
 
 // Limits bound what a container takes; 0: no limit.

@@ -130,12 +130,12 @@ func (p *process) connect(socket *os.File, pid int) error {
 		listeners = append(listeners, listener)
 	}
 	if len(listeners) > 0 {
-		p.stops = append(p.stops, forward(listeners, p.target))
+		p.stops = append(p.stops, forward(listeners, p.targets))
 	}
 	if !p.pasta {
 		return nil
 	}
-	stop, err := p.runtime.network.startPasta(pid, p.runtime.rootless)
+	stop, err := p.runtime.startPasta(pid, filepath.Join(p.directory, "pasta"))
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,10 @@ func (p *process) started(status *bufio.Reader, exit, problem error) error {
 		if line, err := status.ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Error != "" {
 			return errors.New(said.Error)
 		}
-		return errors.Join(problem, p.runtimeError(exit))
+		if problem != nil { // for that the stage was ended
+			return problem
+		}
+		return p.runtimeError(exit)
 	}
 	line, err := status.ReadBytes('\n')
 	var said message

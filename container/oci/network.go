@@ -9,9 +9,15 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/writ-run/writ/container"
 )
 
 // Network is how containers reach the world.
@@ -28,14 +34,20 @@ const (
 type networker struct {
 	pasta  string // path; empty: the host's network
 	notice string
+	sure   bool // it was asked for, or has worked: where it fails, so does the container
 }
+
+// pastaError is a network that pasta could not make.
+type pastaError struct{ error }
+
+func (e pastaError) Unwrap() error { return e.error }
 
 const hostNotice = "no network of its own: tasks that are not hermetic use this machine's network, with all that listens on its loopback in reach"
 
 func findNetwork(n Network) (networker, error) {
 	switch n {
 	case Host:
-		return networker{notice: hostNotice}, nil
+		return networker{notice: hostNotice, sure: true}, nil
 	case Auto, Pasta:
 	default:
 		return networker{}, fmt.Errorf("network %q: want %q or %q", n, Pasta, Host)
@@ -43,72 +55,63 @@ func findNetwork(n Network) (networker, error) {
 	path, err := exec.LookPath("pasta")
 	switch {
 	case err == nil:
-		return networker{pasta: path}, nil
+		return networker{pasta: path, sure: n == Pasta}, nil
 	case n == Pasta:
 		return networker{}, fmt.Errorf("network %q: %w", n, err)
 	}
 	return networker{notice: hostNotice + " (install passt for one)"}, nil
 }
 
-// issuerAddress is where the issuer is, for containers that could not reach it otherwise.
-type issuerAddress struct {
-	host, port string
-	loopback   bool
-}
-
-func parseIssuer(raw string) (issuerAddress, error) {
-	if raw == "" {
-		return issuerAddress{}, nil
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" {
-		return issuerAddress{}, fmt.Errorf("issuer %q: not a URL with a host", raw)
-	}
-	a := issuerAddress{host: u.Hostname(), port: u.Port()}
-	if a.port == "" {
-		a.port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	}
-	ip, err := netip.ParseAddr(a.host)
-	a.loopback = a.host == "localhost" || strings.HasSuffix(a.host, ".localhost") || err == nil && ip.IsLoopback()
-	return a, nil
-}
-
-// reach is what a container with a network namespace of its own needs to reach the issuer.
+// reach is what a container with a network namespace of its own needs to reach servers.
 type reach struct {
-	listen    []string // in the namespace
+	listen    []string // addresses in the namespace
+	targets   []string // where what connects to each of those goes, on this machine
 	addresses []string // that the loopback there gets
 	hosts     []string // lines of /etc/hosts
-	target    string   // on this machine
 }
 
-// reachIn says what is to be done in a container. Where it has a network, only an issuer on loopback needs help.
-func (a issuerAddress) reachIn(hermetic bool) reach {
-	if a.host == "" || !a.loopback && !hermetic {
-		return reach{}
+// reachIn says what is to be done in a container. Where it has a network, only servers on loopback need help.
+func reachIn(urls []string, hermetic bool) (r reach, err error) {
+	for _, raw := range urls {
+		u, err := url.Parse(raw)
+		if err != nil || u.Hostname() == "" {
+			return reach{}, fmt.Errorf("server %q: not a URL with a host", raw)
+		}
+		host, port := u.Hostname(), u.Port()
+		if port == "" {
+			port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+		}
+		ip, noIP := netip.ParseAddr(host)
+		loopback := host == "localhost" || strings.HasSuffix(host, ".localhost") || noIP == nil && ip.IsLoopback()
+		if !loopback && !hermetic {
+			continue
+		}
+		listen := net.JoinHostPort(host, port)
+		switch {
+		case noIP != nil:
+			listen = net.JoinHostPort("127.0.0.1", port)
+			r.hosts = append(r.hosts, "127.0.0.1 "+host)
+		case !loopback && !ip.Is4():
+			return reach{}, fmt.Errorf("server %q: a hermetic container reaches no IPv6 address but ::1; give the server a name", raw)
+		case !loopback:
+			r.addresses = append(r.addresses, host)
+		}
+		if !slices.Contains(r.listen, listen) {
+			r.listen, r.targets = append(r.listen, listen), append(r.targets, net.JoinHostPort(host, port))
+		}
 	}
-	r := reach{target: net.JoinHostPort(a.host, a.port)}
-	ip, err := netip.ParseAddr(a.host)
-	switch {
-	case err != nil: // a name
-		r.listen = []string{net.JoinHostPort("127.0.0.1", a.port)}
-		r.hosts = []string{"127.0.0.1 " + a.host}
-	case ip.IsLoopback():
-		r.listen = []string{r.target}
-	default:
-		r.listen, r.addresses = []string{r.target}, []string{a.host}
-	}
-	return r
+	return r, nil
 }
 
 // maxForwards bounds the connections of one container to the issuer at a time.
 const maxForwards = 64
 
-// forward hands what connects to the listeners on to target, until stop is called.
-func forward(listeners []net.Listener, target string) (stop func()) {
+// forward hands what connects to each listener on to its target, until stop is called.
+func forward(listeners []net.Listener, targets []string) (stop func()) {
 	var running sync.WaitGroup
 	slots := make(chan struct{}, maxForwards)
 	done := make(chan struct{})
-	for _, listener := range listeners {
+	for i, listener := range listeners {
 		running.Go(func() {
 			for {
 				connection, err := listener.Accept()
@@ -123,7 +126,7 @@ func forward(listeners []net.Listener, target string) (stop func()) {
 				}
 				running.Go(func() {
 					defer func() { <-slots }()
-					relay(connection, target, done)
+					relay(connection, targets[i], done)
 				})
 			}
 		})
@@ -191,23 +194,34 @@ func hostsFile(name string, more []string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// dnsForward is the address in a container's network that pasta takes for this machine's name server (of the block that
-// RFC 5737 keeps for examples, so that nothing else has it).
-const dnsForward = "192.0.2.53"
+// dnsForward is the address in a container's network that pasta takes for this machine's name server: link-local, so that
+// no network routes it.
+const dnsForward = "169.254.1.1"
 
-// startPasta connects the network namespace of a process to the world. The process that it starts ends with stop.
-func (n networker) startPasta(pid int, rootless bool) (stop func(), err error) {
-	arguments := []string{"--foreground", "--quiet", "--config-net", "--no-map-gw", "--dns-forward", dnsForward,
-		"-t", "none", "-u", "none", "-T", "none", "-U", "none"}
-	if rootless {
-		arguments = append(arguments, "--userns", fmt.Sprintf("/proc/%d/ns/user", pid))
-	} else {
-		arguments = append(arguments, "--runas", "0:0", "--netns-only")
+// startPasta connects the network namespace of a process to the world. The process that it starts ends with stop; note is
+// the file in which Sweep finds it.
+func (r *Runtime) startPasta(pid int, note string) (stop func(), err error) {
+	directory, err := findStage()
+	if err != nil {
+		return nil, err
 	}
-	arguments = append(arguments, "--netns", fmt.Sprintf("/proc/%d/ns/net", pid))
-	command := exec.Command(n.pasta, arguments...)
+	pasta := r.networking().pasta
+	arguments := []string{pasta, "--foreground", "--quiet", "--config-net", "--no-map-gw", "--dns-forward", dnsForward,
+		"-t", "none", "-u", "none", "-T", "none", "-U", "none"}
+	user, network := fmt.Sprintf("/proc/%d/ns/user", pid), fmt.Sprintf("/proc/%d/ns/net", pid)
+	command := exec.Command(pasta)
+	if r.rootless {
+		command.Args = append(arguments, "--userns", user, "--netns", network)
+	} else {
+		// As root it gives up the capability to open those of others by /proc first: a stage of its own has it as a file.
+		p := plan{Directory: directory, Trees: []tree{{Source: network, Target: "net", File: true}},
+			Command: append(arguments, "--runas", "0:0", "--netns-only", "--netns", filepath.Join(directory, "net"))}
+		if command, err = r.stageCommand(p); err != nil {
+			return nil, err
+		}
+	}
 	var said strings.Builder
-	command.Stderr = &said
+	command.Stdout, command.Stderr = &said, &said
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
@@ -220,11 +234,93 @@ func (n networker) startPasta(pid int, rootless bool) (stop func(), err error) {
 		_ = command.Process.Kill()
 		<-exited
 	}
-	if err := awaitInterface(pid, exited); err != nil {
-		stop()
-		return nil, fmt.Errorf("pasta: %w: %s", err, firstLine(said.String()))
+	err = writeNote(note, command.Process.Pid)
+	if err == nil {
+		if err = awaitInterface(pid, exited); err == nil {
+			return stop, nil
+		}
 	}
-	return stop, nil
+	stop()
+	return nil, pastaError{fmt.Errorf("pasta: %w: %s", err, pastaSaid(said.String()))}
+}
+
+// pastaSaid drops what pasta says of a missing system log.
+func pastaSaid(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasSuffix(line, "to syslog") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// settleNetwork decides with the first container that has a network whether pasta works here: where it was not asked for,
+// the host's network takes its place.
+func (r *Runtime) settleNetwork(s container.Spec, err error) (again bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.Hermetic {
+		return false
+	}
+	var failed pastaError
+	if !errors.As(err, &failed) {
+		r.network.sure = r.network.sure || err == nil
+		return false
+	}
+	if r.network.sure {
+		return r.network.pasta == "" // another container has found out meanwhile
+	}
+	r.network = networker{notice: hostNotice, sure: true}
+	r.log.Warn(hostNotice, "error", failed.error)
+	return true
+}
+
+// networking is how containers get their network now.
+func (r *Runtime) networking() networker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.network
+}
+
+// writeNote writes down a process so that killNoted finds it, and no other that has its number later.
+func writeNote(path string, pid int) error {
+	started, err := startTime(pid)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, fmt.Appendf(nil, "%d %s", pid, started), 0o600)
+}
+
+// killNoted kills the process of a note, if it lives.
+func killNoted(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil // there is none
+	}
+	text, noted, _ := strings.Cut(string(data), " ")
+	pid, err := strconv.Atoi(text)
+	if err != nil {
+		return nil // it was not written to its end, and then nothing was started
+	}
+	if started, err := startTime(pid); err != nil || started != noted {
+		return nil
+	}
+	return syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// startTime is field 22 of /proc/PID/stat (proc_pid_stat(5)).
+func startTime(pid int) (string, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", err
+	}
+	_, rest, _ := strings.Cut(string(data[max(0, strings.LastIndex(string(data), ")")):]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 20 {
+		return "", fmt.Errorf("process %d: its stat is not as expected", pid)
+	}
+	return fields[19], nil
 }
 
 // awaitInterface returns when the namespace has a route to the world.
@@ -252,11 +348,10 @@ func awaitInterface(pid int, exited <-chan struct{}) error {
 }
 
 // addNetwork says which network the container gets.
-func (p *process) addNetwork(hermetic bool) {
-	r := p.runtime
-	own := hermetic || r.network.pasta != ""
+func (p *process) addNetwork(s container.Spec) error {
+	own := s.Hermetic || p.runtime.networking().pasta != ""
 	resolv := ""
-	if !hermetic {
+	if !s.Hermetic {
 		host, _ := os.ReadFile("/etc/resolv.conf") // a machine without one resolves nothing
 		forward := ""
 		if own {
@@ -264,14 +359,18 @@ func (p *process) addNetwork(hermetic bool) {
 		}
 		resolv = resolvConf(host, forward)
 	}
-	var hosts []string
+	var needs reach
 	if own {
-		reach := r.issuer.reachIn(hermetic)
-		p.plan.Network, p.plan.Listen, p.plan.Addresses = true, reach.listen, reach.addresses
-		p.target, hosts = reach.target, reach.hosts
-		p.pasta = !hermetic
+		var err error
+		if needs, err = reachIn(s.Reach, s.Hermetic); err != nil {
+			return err
+		}
+		p.plan.Network, p.plan.Listen, p.plan.Addresses = true, needs.listen, needs.addresses
+		p.targets = needs.targets
+		p.pasta = !s.Hermetic
 		p.plan.Await = p.pasta
 	}
-	p.plan.Files["files/hosts"] = hostsFile(hostname(p.id), hosts)
+	p.plan.Files["files/hosts"] = hostsFile(hostname(p.id), needs.hosts)
 	p.plan.Files["files/resolv.conf"] = resolv
+	return nil
 }

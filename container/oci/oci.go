@@ -47,7 +47,6 @@ type Config struct {
 	Command   string                                                 // the OCI runtime; empty: the first of runc, crun and youki in PATH
 	Self      string                                                 // a static writ binary, which plays stage and init; empty: this executable
 	KillGrace time.Duration                                          // from SIGTERM to SIGKILL when a run is aborted; 0: 10 s
-	Issuer    string                                                 // URL that every container must reach, a hermetic one too; empty: none
 	Network   Network                                                // of containers that are not hermetic
 	Images    func(ctx context.Context, name string) (*Image, error) // nil: only the runtime's own
 	Own       *Image                                                 // the runtime's own image; nil: the embedded one
@@ -65,7 +64,6 @@ type Runtime struct {
 	grace    time.Duration
 	log      *slog.Logger
 	network  networker
-	issuer   issuerAddress
 
 	mu       sync.Mutex
 	count    int
@@ -95,9 +93,6 @@ func New(c Config) (*Runtime, error) {
 		}
 	}
 	if r.command, err = findCommand(c.Command); err != nil {
-		return nil, err
-	}
-	if r.issuer, err = parseIssuer(c.Issuer); err != nil {
 		return nil, err
 	}
 	if r.network, err = findNetwork(c.Network); err != nil {
@@ -177,7 +172,7 @@ func (r *Runtime) Close() error {
 func (r *Runtime) Name() string { return "oci" }
 
 // Notice is what a user should know of how containers run here; empty: nothing.
-func (r *Runtime) Notice() string { return r.network.notice }
+func (r *Runtime) Notice() string { return r.networking().notice }
 
 // See returns the mount's own path: a container has its own file system.
 func (r *Runtime) See(m container.Mount) string { return filepath.Clean(m.Path) }
@@ -208,7 +203,14 @@ func (r *Runtime) Probe(ctx context.Context) error {
 
 // Sweep ends the containers that killed runtimes in the same base directory left, and removes what they had.
 func (r *Runtime) Sweep(ctx context.Context) error {
-	err := container.SweepScratch(r.base, prefix, func(path string) error { return r.endAll(ctx, filepath.Join(path, "state")) })
+	err := container.SweepScratch(r.base, prefix, func(path string) error {
+		notes, err := filepath.Glob(filepath.Join(path, "c*", "pasta"))
+		problems := []error{err}
+		for _, note := range notes {
+			problems = append(problems, killNoted(note))
+		}
+		return errors.Join(append(problems, r.endAll(ctx, filepath.Join(path, "state")))...)
+	})
 	if err != nil {
 		return fmt.Errorf("sweep %q: %w", r.base, err)
 	}
@@ -252,3 +254,6 @@ func (r *Runtime) newID() (id, directory string) {
 	number := strconv.Itoa(r.number())
 	return "writ-" + filepath.Base(r.scratch.Path()) + "-" + number, filepath.Join(r.scratch.Path(), "c"+number)
 }
+
+// Base is the directory in which the runtime's own is.
+func (r *Runtime) Base() string { return r.base }

@@ -138,11 +138,19 @@ func runStage() error {
 			return fmt.Errorf("wait for the network: %w", errors.Join(err, io.ErrUnexpectedEOF))
 		}
 	}
+	if _, err := unix.FcntlInt(statusFD, unix.F_GETFD, 0); err != nil { // nobody wants to know
+		return runCommand(p)
+	}
 	// The descriptor that init writes to is the first that the OCI runtime hands on.
 	if err := unix.Dup3(statusFD, passedFD, 0); err != nil {
 		return err
 	}
-	err = unix.Exec(p.Command[0], p.Command, []string{"PATH=" + defaultPath, "HOME=/", "XDG_RUNTIME_DIR=" + p.Directory})
+	return runCommand(p)
+}
+
+// runCommand becomes the plan's command.
+func runCommand(p plan) error {
+	err := unix.Exec(p.Command[0], p.Command, []string{"PATH=" + defaultPath, "HOME=/", "XDG_RUNTIME_DIR=" + p.Directory})
 	return fmt.Errorf("run %q: %w", p.Command[0], err)
 }
 

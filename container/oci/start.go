@@ -29,13 +29,24 @@ func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) 
 	if err := s.CheckArguments(); err != nil {
 		return refuse(err)
 	}
+	p, err := r.start(ctx, s, io)
+	if r.settleNetwork(s, err) {
+		p, err = r.start(ctx, s, io)
+	}
+	if err != nil {
+		return refuse(err)
+	}
+	return p, nil
+}
+
+func (r *Runtime) start(ctx context.Context, s container.Spec, io container.IO) (container.Process, error) {
 	p := &process{runtime: r, done: make(chan struct{})}
 	err := p.prepare(ctx, s)
 	if err == nil {
 		err = p.launch(ctx, io)
 	}
 	if err != nil {
-		return refuse(errors.Join(err, p.discard()))
+		return nil, errors.Join(err, p.discard())
 	}
 	go p.reap()
 	return p, nil
@@ -86,7 +97,9 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if err := p.addMounts(&m, s.Mounts, account); err != nil {
 		return err
 	}
-	p.addNetwork(s.Hermetic)
+	if err := p.addNetwork(s); err != nil {
+		return err
+	}
 	p.limited = s.Limits.Memory
 	p.hostUser = int(account.UID)
 	if !s.Privileged {

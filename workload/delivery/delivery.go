@@ -96,6 +96,7 @@ func (w *wrapped) Start(ctx context.Context, s container.Spec, io container.IO) 
 	mount := container.Mount{Path: Directory, Host: d.directory.path, ReadOnly: true}
 	s.Mounts = append(slices.Clip(s.Mounts), mount)
 	s.Env = append(d.environment(w.See(mount), w.run.Grant, s.Env), s.Env...)
+	s.Reach = append(slices.Clip(s.Reach), w.run.Issuer)
 	d.refresh()
 	inner, err := w.Runtime.Start(ctx, s, io)
 	if err != nil {
