@@ -14,10 +14,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/shell"
 )
 
 // The exit statuses.
@@ -68,7 +71,11 @@ type app struct {
 }
 
 // Main runs the command line of this process and returns its exit status.
+// In a container whose image is nothing but this binary it is also the shell and its utilities, by its name.
 func Main() int {
+	if name := filepath.Base(os.Args[0]); name != "writ" && shell.Is(name) {
+		return shell.Main(os.Args)
+	}
 	interrupts := make(chan os.Signal, 4)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// A closed pager is an error of Write, not a sudden end that leaves a run behind. Tasks do not inherit this, as they

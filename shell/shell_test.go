@@ -1,0 +1,91 @@
+package shell
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test binary play every command, as writ does.
+func TestMain(m *testing.M) {
+	if Is(os.Args[0]) {
+		os.Exit(Main(os.Args))
+	}
+	os.Exit(m.Run())
+}
+
+// links makes a directory of links NAME -> this test binary.
+func links(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	for _, name := range Names() {
+		if err := os.Symlink(self, filepath.Join(directory, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return directory
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	names := Names()
+	if !slices.IsSorted(names) {
+		t.Errorf("not sorted: %q", names)
+	}
+	for _, want := range []string{"sh", "bash", "cat", "["} {
+		if !slices.Contains(names, want) || !Is(want) || !Is("/bin/"+want) {
+			t.Errorf("%q is no name", want)
+		}
+	}
+	for _, none := range []string{"", "writ", "/bin/", "cat/x", "-cat"} {
+		if Is(none) {
+			t.Errorf("Is(%q)", none)
+		}
+	}
+	if !Is("-sh") {
+		t.Error("a login shell is none")
+	}
+}
+
+// TestNotThroughPath: a utility that PATH does not have is not found, and a utility does not look for itself there:
+// with one link only, that one runs and no other.
+func TestNotThroughPath(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	for _, name := range []string{"sh", "ls"} {
+		if err := os.Symlink(self, filepath.Join(directory, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	process := exec.Command(filepath.Join(directory, "sh"), "-c", `cat /dev/null; echo $?; ls "$PATH"`)
+	process.Env = []string{"PATH=" + directory}
+	output, err := process.Output()
+	if err != nil || string(output) != "127\nls\nsh\n" {
+		t.Errorf("%v, %q", err, output)
+	}
+	for _, name := range []string{"env", "xargs", "timeout", "find"} {
+		if !Is(name) {
+			continue
+		}
+		process := exec.Command(self, map[string][]string{
+			"env": {"cat"}, "xargs": {"cat"}, "timeout": {"5", "cat"}, "find": {directory, "-exec", "cat", "{}", ";"},
+		}[name]...)
+		process.Args[0] = name
+		process.Env = []string{"PATH=" + directory}
+		process.Stdin = strings.NewReader("x\n")
+		if output, err := process.CombinedOutput(); err == nil && name != "find" || !strings.Contains(string(output), "No such file") {
+			t.Errorf("%s found what PATH does not have: %v, %q", name, err, output)
+		}
+	}
+}
