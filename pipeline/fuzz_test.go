@@ -21,6 +21,7 @@ func FuzzParse(f *testing.F) {
 		"jobs: [{name: j, plan: [{task: t, config: {\"<<\": ((x)), ((k)): 1, run: ((v)), platform: !!binary YQ==}}]}]",
 		"jobs: [{name: j, plan: [{task: t, file: a/b, vars: {\"((x))\": ((", "jobs: 2020-01-01\n", "jobs: 0x1F\n? 1\n: 2",
 		"jobs: [{name: j, plan: [{in_parallel: {limit: 2, fail_fast: true, steps: [{in_parallel: [" + task("t", "") + "]}]}, attempts: 2}]}]",
+		"jobs: [{name: j, plan: [{load_var: x, file: a/b.yml, reveal: yes}, {load_var: y, file: a/b, format: trim, timeout: 1s}]}]",
 		"jobs: [{name: j, plan: [{task: t, image: i, privileged: true, hermetic: false, container_limits: {cpu: 1, memory: 1GB}, config: {platform: linux, run: {path: x, user: u}}}]}]",
 		"jobs: [{name: j, plan: [{task: t, config: {platform: linux, image_resource: {type: registry-image, source: {repository: r}, params: {}, version: {a: b}}, run: {path: x}}}]}]",
 	} {

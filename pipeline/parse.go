@@ -99,6 +99,7 @@ func (r *reader) job(n *node) (Job, bool) {
 		return Job{}, false
 	}
 	r.idle(n, fields)
+	r.locals = map[string]int{}
 	if plan := fields["plan"]; plan == nil {
 		if whole {
 			r.fail(n, "job %q has no plan", job.Name)

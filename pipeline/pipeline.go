@@ -40,13 +40,14 @@ type Job struct {
 	Plan Step
 }
 
-// Step is one step of a plan. Exactly one of Task, Do, Parallel and Try is set.
+// Step is one step of a plan. Exactly one of Task, Do, Parallel, LoadVar and Try is set.
 //
 // Its modifiers apply from the inside out: Timeout (to each attempt), Attempts, OnSuccess, OnFailure, OnAbort, OnError, Ensure.
 type Step struct {
 	Task     *Task
 	Do       []Step
 	Parallel *Parallel
+	LoadVar  *LoadVar
 	Try      *Step
 
 	Timeout                                        time.Duration // 0: none

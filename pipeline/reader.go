@@ -17,6 +17,7 @@ type reader struct {
 	sources  map[string]bool // names of var sources; nil: not known here, so not checked
 	dynamic  bool            // ((vars)) are filled in later: they may stand for anything
 	imaged   bool            // the task step has an image of its own
+	locals   map[string]int  // local vars that steps of this scope load -> line
 	problems Errors
 	warnings []Error
 }

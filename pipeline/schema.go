@@ -42,7 +42,7 @@ func retentionSchema() schema {
 
 // stepKinds are the fields that say what a step is.
 func stepKinds() (known, later []string) {
-	return []string{"task", "do", "in_parallel", "try"}, []string{"get", "load_var", "put", "run", "set_pipeline"}
+	return []string{"task", "do", "in_parallel", "load_var", "try"}, []string{"get", "put", "run", "set_pipeline"}
 }
 
 func taskStepSchema() schema {
@@ -61,6 +61,10 @@ func inParallelSchema() schema {
 
 func parallelSchema() schema {
 	return schema{"in_parallel", []string{"fail_fast", "limit", "steps"}, nil}
+}
+
+func loadVarSchema() schema {
+	return schema{"a load_var step", append([]string{"file", "format", "load_var", "reveal"}, modifiers()...), []string{"across", "fail_fast", "tags"}}
 }
 
 func trySchema() schema {

@@ -44,6 +44,10 @@ func (r *reader) step(n *node) Step {
 		fields, _ := r.object(n, inParallelSchema())
 		s.Parallel = r.parallel(fields["in_parallel"])
 		r.modify(&s, fields)
+	case "load_var":
+		fields, _ := r.object(n, loadVarSchema())
+		s.LoadVar = r.loadVar(n, fields)
+		r.modify(&s, fields)
 	case "try":
 		fields, _ := r.object(n, trySchema())
 		inner := r.step(fields["try"])

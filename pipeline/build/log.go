@@ -1,11 +1,19 @@
 package build
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/writ-run/writ/journal"
+)
+
+// Words that scripts look for in logs, as Concourse writes them.
+const (
+	interrupted     = "interrupted"
+	timeoutExceeded = "timeout exceeded"
 )
 
 // sink stamps entries and keeps the first error, so that a log that cannot be written does not end a task half way.
@@ -61,6 +69,33 @@ func (l *stepLog) entry(kind journal.Kind, text string) {
 	e := l.like
 	e.Kind, e.Text = kind, text
 	l.b.sink.append(e)
+}
+
+// end logs how a step ended: with an error, or with the exit status of its process. exit is nil where it has none.
+func (l *stepLog) end(ctx context.Context, exit *int, err error) outcome {
+	end := succeeded
+	switch {
+	case err != nil && ctx.Err() != nil:
+		end, exit = ended(ctx), nil
+		word := interrupted
+		if end == expired {
+			word = timeoutExceeded
+		}
+		l.entry(journal.Errored, word)
+		if !errors.Is(err, ctx.Err()) {
+			l.entry(journal.Warning, err.Error())
+		}
+	case err != nil:
+		end, exit = errored, nil
+		l.entry(journal.Errored, err.Error())
+		if help := hint(err); help != "" {
+			l.entry(journal.Note, "hint: "+help)
+		}
+	case exit != nil && *exit != 0:
+		end = failed
+	}
+	l.finish(end, exit)
+	return end
 }
 
 func (l *stepLog) finish(end outcome, exit *int) {

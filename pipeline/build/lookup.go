@@ -16,8 +16,13 @@ import (
 	"github.com/writ-run/writ/workload"
 )
 
-// lookup finds a var for a task. A secret goes to AddSecret before it is returned; a static var is no secret.
-func (b *build) lookup(ctx context.Context, r vars.Ref) (any, bool, error) {
+// lookup finds vars for a step.
+func (b *build) lookup(at frame) vars.Lookup {
+	return func(ctx context.Context, r vars.Ref) (any, bool, error) { return b.find(ctx, at.scope, r) }
+}
+
+// find finds a var. A secret goes to AddSecret before it is returned; a static var is no secret.
+func (b *build) find(ctx context.Context, local *scope, r vars.Ref) (any, bool, error) {
 	switch {
 	case r.Identity:
 		minted, err := b.Session.Mint(ctx, workload.Request{})
@@ -25,8 +30,11 @@ func (b *build) lookup(ctx context.Context, r vars.Ref) (any, bool, error) {
 	case r.Source == "":
 		value, found := b.Vars[r.Path]
 		return value, found, nil
+	case r.Source == vars.LocalSource && local == nil:
+		return nil, false, nil
 	case r.Source == vars.LocalSource:
-		return nil, false, nil // no step that sets one has come yet
+		value, found := local.local(r.Path)
+		return value, found, nil
 	}
 	source, err := b.source(ctx, r.Source)
 	if source == nil || err != nil {
@@ -40,12 +48,13 @@ func (b *build) lookup(ctx context.Context, r vars.Ref) (any, bool, error) {
 	return value, true, nil
 }
 
-// configLookup finds a var for the config of a var source. The identity is left to the source: it knows the audience.
+// configLookup finds a var for the config of a var source, which is outside every step. The identity is left to the source:
+// it knows the audience.
 func (b *build) configLookup(ctx context.Context, r vars.Ref) (any, bool, error) {
 	if r.Identity {
 		return "((" + r.String() + "))", true, nil
 	}
-	return b.lookup(ctx, r)
+	return b.find(ctx, nil, r)
 }
 
 // sources are the build's var sources, opened once each. They are safe for concurrent use.

@@ -22,9 +22,27 @@ type frame struct {
 type scope struct {
 	mu        *sync.Mutex // one for all scopes of a build
 	artifacts map[string]*artifact
+	vars      map[string]any
 }
 
-func newScope() *scope { return &scope{mu: new(sync.Mutex), artifacts: map[string]*artifact{}} }
+func newScope() *scope {
+	return &scope{mu: new(sync.Mutex), artifacts: map[string]*artifact{}, vars: map[string]any{}}
+}
+
+// local returns the local var ((.:name)).
+func (s *scope) local(name string) (value any, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value, found = s.vars[name]
+	return value, found
+}
+
+// set sets the local var ((.:name)). A secret is with AddSecret before that.
+func (s *scope) set(name string, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vars[name] = value
+}
 
 // artifact is a volume that steps share. It is closed once another has its name and nobody uses it any more: a step may be
 // copying it while one beside it makes it anew.

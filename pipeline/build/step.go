@@ -118,6 +118,8 @@ func (b *build) core(ctx context.Context, s *pipeline.Step, at frame) outcome {
 	switch {
 	case s.Task != nil:
 		return b.task(ctx, s.Task, at)
+	case s.LoadVar != nil:
+		return b.loadVar(ctx, s.LoadVar, at)
 	case s.Parallel != nil:
 		p := s.Parallel
 		return parallel(ctx, len(p.Steps), p.Limit, p.FailFast, func(ctx context.Context, i int) outcome {

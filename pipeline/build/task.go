@@ -15,12 +15,6 @@ import (
 	"github.com/writ-run/writ/workload"
 )
 
-// Words that scripts look for in logs, as Concourse writes them.
-const (
-	interrupted     = "interrupted"
-	timeoutExceeded = "timeout exceeded"
-)
-
 // task runs one attempt of a task and logs how it went.
 func (b *build) task(ctx context.Context, t *pipeline.Task, at frame) outcome {
 	if ctx.Err() != nil {
@@ -28,30 +22,7 @@ func (b *build) task(ctx context.Context, t *pipeline.Task, at frame) outcome {
 	}
 	log := b.stepLog(t.Name, at.attempt)
 	exit, err := b.try(ctx, t, at, log)
-	end := succeeded
-	switch {
-	case err != nil && ctx.Err() != nil:
-		end = ended(ctx)
-		if end == expired {
-			log.entry(journal.Errored, timeoutExceeded)
-		} else {
-			log.entry(journal.Errored, interrupted)
-		}
-		exit = nil
-		if !errors.Is(err, ctx.Err()) {
-			log.entry(journal.Warning, err.Error())
-		}
-	case err != nil:
-		end, exit = errored, nil
-		log.entry(journal.Errored, err.Error())
-		if help := hint(err); help != "" {
-			log.entry(journal.Note, "hint: "+help)
-		}
-	case *exit != 0:
-		end = failed
-	}
-	log.finish(end, exit)
-	return end
+	return log.end(ctx, exit, err)
 }
 
 // try runs a task and returns its exit status; nil with an error that says why there is none.
@@ -131,7 +102,7 @@ func (b *build) config(ctx context.Context, at frame, t *pipeline.Task, log *ste
 	for _, warning := range template.Warnings {
 		log.entry(journal.Warning, warning)
 	}
-	value, err := vars.Interpolate(ctx, template.Value(), b.lookup)
+	value, err := vars.Interpolate(ctx, template.Value(), b.lookup(at))
 	if err != nil {
 		return pipeline.TaskConfig{}, err
 	}
