@@ -20,6 +20,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/writ-run/writ/container/oci"
 	"github.com/writ-run/writ/shell"
 )
 
@@ -71,8 +72,12 @@ type app struct {
 }
 
 // Main runs the command line of this process and returns its exit status.
-// In a container whose image is nothing but this binary it is also the shell and its utilities, by its name.
+// By its name it is also other things: what sets a container up, and, in one whose image is nothing but this binary, the
+// shell and its utilities.
 func Main() int {
+	if status, played := oci.Main(os.Args); played {
+		return status
+	}
 	if name := filepath.Base(os.Args[0]); name != "writ" && shell.Is(name) {
 		return shell.Main(os.Args)
 	}

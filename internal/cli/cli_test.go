@@ -12,9 +12,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"writ": func() { os.Exit(Main()) },
 	})
+}
+
+// tests are all tests, and what is removed after them.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	status := t.M.Run()
+	if staticDirectory != "" {
+		os.RemoveAll(staticDirectory)
+	}
+	return status
 }
 
 // TestScripts runs testdata/script/VERB_CASE.txtar. WRIT_UPDATE_GOLDEN=1 rewrites what the program printed.
@@ -36,6 +47,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "share"))
 	env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 	env.Setenv("TERM", "dumb")
+	env.Setenv("WRIT_CONTAINER_RUNTIME", "process") // what needs no container is tested without
 	return os.MkdirAll(filepath.Join(env.WorkDir, "tmp"), 0o700)
 }
 

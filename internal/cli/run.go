@@ -34,7 +34,7 @@ process, on loopback, for the length of the run, unless --server names a running
 Exits 0 where all jobs succeeded, 1 where a task failed, 2 where something could not be tried, 3 where it was aborted.`,
 		Example: `  writ run pipeline.yml
   writ run pipeline.yml --job release -v tag=1.2 --input source=. --output binary=out
-  writ run pipeline.yml --server unix:///run/writ.sock --runtime process --json`,
+  writ run pipeline.yml --server unix:///run/writ.sock --json`,
 		Args: exactly("FILE"),
 		RunE: func(cmd *cobra.Command, arguments []string) error { return a.runPipeline(cmd, arguments[0], f) },
 	}
@@ -44,7 +44,7 @@ Exits 0 where all jobs succeeded, 1 where a task failed, 2 where something could
 	flags.StringVarP(&f.pipeline, "pipeline", "p", "", "the pipeline's name (default: the file's base name)")
 	flags.StringArrayVar(&f.instanceVars, "instance-var", nil, "instance var of the pipeline, NAME=YAML; also sets ((NAME)) (repeatable)")
 	flags.StringVar(&f.server, "server", "", "a running issuer, unix:///path (default: one in this process)")
-	flags.StringVar(&f.runtime, "runtime", "", "auto or process (oci: not in this version)")
+	flags.StringVar(&f.runtime, "runtime", "", "auto, oci (containers) or process (default auto: oci where containers can be had)")
 	flags.StringArrayVarP(&f.inputs, "input", "i", nil, "directory as an input of the jobs, NAME=DIR (repeatable)")
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "where an output goes, NAME=DIR (repeatable)")
 	flags.StringArrayVarP(&f.vars, "var", "v", nil, "a ((var)), NAME=TEXT (repeatable)")
@@ -165,24 +165,6 @@ func directories(flag string, pairs []string, mustExist bool) (map[string]string
 		all[name] = absolute
 	}
 	return all, nil
-}
-
-// checkRuntime says which runtime is meant. With a server it must be named, since a run's tokens then count for more
-// than this user's own machine.
-func (f runFlags) checkRuntime(configured string) error {
-	runtime := f.runtime
-	if runtime == "" {
-		runtime = configured
-	}
-	switch {
-	case runtime == "oci":
-		return hinted{errors.New("--runtime oci: containers are not in this version"), "use --runtime process: tasks run as plain processes of your own user, without isolation"}
-	case runtime != "" && runtime != "auto" && runtime != "process":
-		return hinted{fmt.Errorf("--runtime %q: not a runtime", runtime), "use auto or process"}
-	case f.server != "" && f.runtime != "process":
-		return hinted{errors.New("with --server the runtime must be named"), "add --runtime process: tasks run as plain processes of your own user, without isolation"}
-	}
-	return nil
 }
 
 // abortOn cancels on the first interrupt; the second is left to grace, which cuts hooks short.

@@ -16,7 +16,6 @@ import (
 
 	"github.com/writ-run/writ/api"
 	"github.com/writ-run/writ/container"
-	"github.com/writ-run/writ/container/process"
 	"github.com/writ-run/writ/internal/config"
 	"github.com/writ-run/writ/internal/server"
 	"github.com/writ-run/writ/journal"
@@ -42,7 +41,8 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := f.checkRuntime(loaded.Container.Runtime); err != nil {
+	name, err := f.runtimeName(loaded.Container.Runtime)
+	if err != nil {
 		return err
 	}
 	log, err := a.logger(slog.LevelWarn)
@@ -53,14 +53,14 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	runtime, err := process.New(process.Config{Log: log})
+	ctx, killed, stop := a.abortOn(cmd.Context())
+	defer stop()
+	runtime, err := openRuntime(ctx, name, f.server != "", loaded.Container, log)
 	if err != nil {
 		return err
 	}
-	defer runtime.Close()
-	ctx, killed, stop := a.abortOn(cmd.Context())
-	defer stop()
-	for _, sweep := range []func() error{func() error { return runtime.Sweep(ctx) }, func() error { return delivery.Sweep(delivery.Config{Log: log}) }} {
+	defer runtime.close()
+	for _, sweep := range []func() error{func() error { return runtime.Runtime.Sweep(ctx) }, func() error { return delivery.Sweep(delivery.Config{Log: log}) }} {
 		if err := sweep(); err != nil {
 			log.Warn("what a killed run left could not be removed", "error", err)
 		}
@@ -74,7 +74,7 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 	sink, closeSink := a.sink(f.asJSON)
 	defer closeSink()
 	redactor := journal.NewRedactor(stamp{sink})
-	plan.base.Runtime, plan.base.Sink, plan.base.AddSecret, plan.base.Kill = runtime, redactor, redactor.Add, killed
+	plan.base.Runtime, plan.base.Sink, plan.base.AddSecret, plan.base.Kill = runtime.Runtime, redactor, redactor.Add, killed
 	plan.base.Wrap = func(rt container.Runtime, s *workload.Session) container.Runtime {
 		return delivery.Wrap(rt, s, delivery.Config{Log: log})
 	}
@@ -86,6 +86,7 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 			return err
 		}
 	}
+	plan.notices = runtime.notices
 	return plan.run(ctx, minter)
 }
 
@@ -112,6 +113,7 @@ type plan struct {
 	jobs     []string
 	subject  workload.Subject // of the jobs, without their names
 	exported map[string]bool
+	notices  []string // the first lines of the log
 }
 
 // plan reads the pipeline and what the flags say of it.
@@ -169,7 +171,9 @@ func (a *app) plan(cmd *cobra.Command, file string, f runFlags) (*plan, error) {
 // run runs the jobs one after the other, until one does not succeed.
 func (p *plan) run(ctx context.Context, minter workload.Minter) error {
 	// The journal fails again in the build, which says so.
-	_ = p.base.Sink.Append(journal.Entry{Kind: journal.Note, Text: process.Notice})
+	for _, notice := range p.notices {
+		_ = p.base.Sink.Append(journal.Entry{Kind: journal.Note, Text: notice})
+	}
 	for _, warning := range p.base.Pipeline.Warnings {
 		_ = p.base.Sink.Append(journal.Entry{Kind: journal.Warning, Text: warning.Error()})
 	}

@@ -20,20 +20,36 @@ func TestVaultScripts(t *testing.T) {
 		t.Fatalf("no scripts: %v", err)
 	}
 	for _, script := range scripts {
-		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			vault := vaulttest.Start(t)
-			testscript.Run(t, testscript.Params{
-				Files: []string{script},
-				Setup: func(env *testscript.Env) error {
-					env.Setenv("VAULT_ADDR", vault.URL)
-					env.Setenv("VAULT_TOKEN", vault.Token)
-					return setup(env)
-				},
-				Cmds: commands(),
+		for _, runtime := range []string{"process", "oci"} {
+			t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar")+"/"+runtime, func(t *testing.T) {
+				t.Parallel()
+				vaultScript(t, script, runtime)
 			})
-		})
+		}
 	}
+}
+
+// vaultScript runs a script with a Vault of its own and the runtime.
+func vaultScript(t *testing.T, script, runtime string) {
+	binaries := ""
+	if runtime == "oci" {
+		binaries = needContainers(t)
+	}
+	vault := vaulttest.Start(t)
+	testscript.Run(t, testscript.Params{
+		Files: []string{script},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("VAULT_ADDR", vault.URL)
+			env.Setenv("VAULT_TOKEN", vault.Token)
+			err := setup(env)
+			env.Setenv("RUNTIME", runtime)
+			if binaries != "" {
+				inContainers(env, binaries)
+			}
+			return err
+		},
+		Cmds: commands(),
+	})
 }
 
 // TestVaultGuide runs every command of docs/vault.md, as its reader would.

@@ -53,6 +53,8 @@ type Allow struct {
 // Container says how tasks run.
 type Container struct {
 	Runtime string // auto, process or oci; empty: not said
+	Command string // the OCI runtime; empty: the first of runc, crun and youki
+	Network string // of containers: pasta or host; empty: pasta where it works
 }
 
 // Options say where to look.
@@ -146,6 +148,9 @@ func (c Config) validate() error {
 	}
 	if runtimes := []string{"", "auto", "process", "oci"}; !slices.Contains(runtimes, c.Container.Runtime) {
 		return c.Blame(fmt.Errorf("container.runtime %q: want %s", c.Container.Runtime, strings.Join(runtimes[1:], ", ")))
+	}
+	if networks := []string{"", "pasta", "host"}; !slices.Contains(networks, c.Container.Network) {
+		return c.Blame(fmt.Errorf("container.network %q: want %s", c.Container.Network, strings.Join(networks[1:], " or ")))
 	}
 	return nil
 }

@@ -38,6 +38,8 @@ func fields() []field {
 		{key: "server.socketAllow", what: "a list of objects {uid, teams}", pointer: func(c *Config) any { return &c.Server.SocketAllow },
 			members: map[string][]string{"": {"uid", "teams"}}},
 		{key: "container.runtime", what: "auto, process or oci", text: true, pointer: func(c *Config) any { return &c.Container.Runtime }},
+		{key: "container.command", what: "the name or path of an OCI runtime", text: true, pointer: func(c *Config) any { return &c.Container.Command }},
+		{key: "container.network", what: "pasta or host", text: true, pointer: func(c *Config) any { return &c.Container.Network }},
 	}
 }
 

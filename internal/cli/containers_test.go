@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// staticWrit makes a directory with a writ that has no libraries, as it is released: in a container there are none.
+var (
+	staticDirectory string
+	staticWrit      = sync.OnceValues(func() (string, error) {
+		directory, err := os.MkdirTemp("", "writ-static-")
+		if err == nil {
+			err = os.Chmod(directory, 0o755)
+		}
+		if err != nil {
+			return "", err
+		}
+		command := exec.Command("go", "build", "-o", filepath.Join(directory, "writ"), "github.com/writ-run/writ/cmd/writ")
+		command.Env = append(os.Environ(), "CGO_ENABLED=0")
+		command.Stderr = os.Stderr
+		staticDirectory = directory
+		return directory, command.Run()
+	})
+)
+
+// needContainers skips a test where there is no runc; CI demands it.
+func needContainers(t *testing.T) (binaries string) {
+	t.Helper()
+	if _, err := exec.LookPath("/usr/sbin/runc"); err != nil {
+		if os.Getenv("WRIT_TEST_REQUIRE") == "all" {
+			t.Fatal(err)
+		}
+		t.Skipf("no containers here: %v", err)
+	}
+	binaries, err := staticWrit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binaries
+}
+
+// inContainers has a script's writ run tasks in containers.
+func inContainers(env *testscript.Env, binaries string) {
+	env.Setenv("PATH", binaries+string(filepath.ListSeparator)+env.Getenv("PATH"))
+	env.Setenv("WRIT_CONTAINER_RUNTIME", "oci")
+	env.Setenv("TMPDIR", "/tmp") // the path of a socket is short
+}
+
+// TestContainerScripts runs testdata/containers/CASE.txtar with real containers.
+func TestContainerScripts(t *testing.T) {
+	t.Parallel()
+	binaries := needContainers(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                filepath.Join("testdata", "containers"),
+		UpdateScripts:      os.Getenv("WRIT_UPDATE_GOLDEN") != "",
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			err := setup(env)
+			inContainers(env, binaries)
+			return err
+		},
+		Cmds: commands(),
+		Condition: func(condition string) (bool, error) {
+			return condition == "root" && os.Geteuid() == 0, nil
+		},
+	})
+}
+
+// TestDemoInContainers runs the README's demo with a writ that may not fall back to processes.
+func TestDemoInContainers(t *testing.T) {
+	t.Parallel()
+	binaries := needContainers(t)
+	command := exec.CommandContext(t.Context(), "sh", filepath.Join("..", "..", "examples", "identity", "demo.sh"))
+	command.Env = append(os.Environ(), "PATH="+binaries+":"+os.Getenv("PATH"), "WRIT_DEMO_RUNTIME=oci", "HOME="+t.TempDir())
+	output, err := command.CombinedOutput()
+	if err != nil || !strings.Contains(string(output), "Done: minted, delivered, verified, refused, ended") {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
