@@ -22,6 +22,8 @@ func FuzzParse(f *testing.F) {
 		"jobs: [{name: j, plan: [{task: t, file: a/b, vars: {\"((x))\": ((", "jobs: 2020-01-01\n", "jobs: 0x1F\n? 1\n: 2",
 		"jobs: [{name: j, plan: [{in_parallel: {limit: 2, fail_fast: true, steps: [{in_parallel: [" + task("t", "") + "]}]}, attempts: 2}]}]",
 		"jobs: [{name: j, plan: [{load_var: x, file: a/b.yml, reveal: yes}, {load_var: y, file: a/b, format: trim, timeout: 1s}]}]",
+		"jobs: [{name: j, plan: [{across: [{var: x, values: [1, a], max_in_flight: all}, {var: k, values: ((v:l))}], fail_fast: true, do: [{task: t-((.:x)), file: a/b}]}]}]",
+		"jobs: [{name: j, plan: [{across: [{var: x, values: ((.:y))}], in_parallel: [{load_var: z, file: a/((.:x)), timeout: ((.:x))}], on_abort: {try: {across: [{var: b, values: []}], task: ((.:b)), file: a/b}}}]}]",
 		"jobs: [{name: j, plan: [{task: t, image: i, privileged: true, hermetic: false, container_limits: {cpu: 1, memory: 1GB}, config: {platform: linux, run: {path: x, user: u}}}]}]",
 		"jobs: [{name: j, plan: [{task: t, config: {platform: linux, image_resource: {type: registry-image, source: {repository: r}, params: {}, version: {a: b}}, run: {path: x}}}]}]",
 	} {
@@ -39,6 +41,7 @@ func FuzzParse(f *testing.F) {
 				t.Error("accepted without a job")
 			}
 			for _, job := range p.Jobs {
+				iterate(t, &job.Plan)
 				job.Plan.Walk(func(task *Task) {
 					if task.Config == nil {
 						return
@@ -54,6 +57,25 @@ func FuzzParse(f *testing.F) {
 			located(t, err)
 		}
 	})
+}
+
+// iterate makes an iteration of every across step.
+func iterate(t *testing.T, s *Step) {
+	if s.Across != nil {
+		for _, public := range []map[string]any{nil, {"x": "a", "b": int64(1)}} {
+			if inner, err := s.Across.Iteration(public); err != nil {
+				located(t, err)
+			} else {
+				iterate(t, &inner)
+			}
+		}
+	}
+	for i := range s.Do {
+		iterate(t, &s.Do[i])
+	}
+	if s.Try != nil {
+		iterate(t, s.Try)
+	}
 }
 
 func located(t *testing.T, err error) {

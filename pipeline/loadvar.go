@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -21,9 +22,9 @@ type LoadVar struct {
 func loadFormats() []string { return []string{"json", "raw", "trim", "yaml", "yml"} }
 
 func (r *reader) loadVar(n *node, fields map[string]*node) *LoadVar {
-	l := &LoadVar{Reveal: r.boolean(fields["reveal"], "reveal")}
-	if l.Name = r.name(fields["load_var"], "a load_var's name"); strings.ContainsRune(l.Name, '"') {
-		r.fail(fields["load_var"], "%s cannot name a var: it could not be written in a ((var))", fields["load_var"].quoted())
+	l := &LoadVar{Name: r.localName(fields["load_var"], "a load_var's name"), Reveal: r.boolean(fields["reveal"], "reveal")}
+	if slices.Contains(r.iterated, l.Name) {
+		r.fail(n, "load_var %q: a var of the across around it has this name", l.Name)
 	}
 	if first, twice := r.locals[l.Name]; twice && l.Name != "" {
 		r.fail(n, "load_var %q is there twice; first in line %d", l.Name, first)

@@ -132,7 +132,7 @@ jobs:
 
 func TestParseErrors(t *testing.T) {
 	t.Parallel()
-	const taskFields = "; allowed: attempts, config, container_limits, ensure, file, hermetic, image, input_mapping, on_abort, on_error, on_failure, on_success, output_mapping, params, privileged, task, timeout, vars"
+	const taskFields = "; allowed: across, attempts, config, container_limits, ensure, fail_fast, file, hermetic, image, input_mapping, on_abort, on_error, on_failure, on_success, output_mapping, params, privileged, task, timeout, vars"
 	const jobFields = "; allowed: build_log_retention, build_logs_to_retain, disable_manual_trigger, disable_reruns, ensure, interruptible, max_in_flight, name, old_name, on_abort, on_error, on_failure, on_success, plan, public, serial, serial_groups"
 	const configFields = "; allowed: container_limits, image_resource, inputs, outputs, params, platform, run"
 	const mirror = "; there are registry-image, and mock with source.mirror_self, which means this machine"
@@ -143,6 +143,7 @@ func TestParseErrors(t *testing.T) {
 	for _, test := range []struct{ name, in, want string }{
 		{"empty", "", "p.yml:1: the file is empty"},
 		{"only a comment", "# nothing\n", "p.yml:1: the file is empty"},
+		{"a var for a field", "((0)):\n", "p.yml:1:1: a field of a pipeline: ((0)) must be known before the run: give the var with -v, -y or -l"},
 		{"null", "~\n", "p.yml:1:1: a pipeline must be a mapping, not null; allowed: jobs, var_sources"},
 		{"list", "- a\n", "p.yml:1:1: a pipeline must be a mapping, not a list; allowed: jobs, var_sources"},
 		{"malformed in line 1", "a: b: c\n", "p.yml:1: malformed YAML: mapping values are not allowed in this context"},
@@ -188,7 +189,7 @@ func TestParseErrors(t *testing.T) {
 		{"load_var without a file", step("load_var: x"), "p.yml:4:5: load_var \"x\" needs a file: ARTIFACT/PATH"},
 		{"load_var file", step("{load_var: x, file: y}"), "p.yml:4:25: file \"y\" names no file in an artifact; want ARTIFACT/PATH"},
 		{"load_var format", step("{load_var: x, file: a/b, format: toml}"), "p.yml:4:38: unknown format \"toml\"; allowed: json, raw, trim, yaml, yml"},
-		{"load_var field", step("{load_var: x, file: a/b, revael: true}"), "p.yml:4:30: unknown field \"revael\" in a load_var step; did you mean \"reveal\"?; allowed: attempts, ensure, file, format, load_var, on_abort, on_error, on_failure, on_success, reveal, timeout"},
+		{"load_var field", step("{load_var: x, file: a/b, revael: true}"), "p.yml:4:30: unknown field \"revael\" in a load_var step; did you mean \"reveal\"?; allowed: across, attempts, ensure, fail_fast, file, format, load_var, on_abort, on_error, on_failure, on_success, reveal, timeout"},
 		{"load_var name", step("{load_var: 'a\"b', file: a/b}"), "p.yml:4:16: \"a\\\"b\" cannot name a var: it could not be written in a ((var))"},
 		{"load_var twice", step("do: [{load_var: x, file: a/b}, {load_var: x, file: a/c}]"), "p.yml:4:36: load_var \"x\" is there twice; first in line 4"},
 		{"in_parallel empty", step("in_parallel: []"), "p.yml:4:18: in_parallel has no steps"},
@@ -200,7 +201,6 @@ func TestParseErrors(t *testing.T) {
 				"p.yml:4:41: in_parallel.fail_fast must be true or false, not 3\n" +
 				"p.yml:4:52: step \"put\": not yet in writ; steps: task, do, in_parallel, load_var, try"},
 		{"prototype", step("run: x"), "p.yml:4:5: step \"run\": not yet in writ; steps: task, do, in_parallel, load_var, try"},
-		{"across", step(task("t", ", across: [{var: x, values: [1]}]")), "p.yml:4:122: \"across\" in a task step: not yet in writ"},
 		{"tags", step(task("t", ", tags: [x]")), "p.yml:4:122: \"tags\" in a task step: not yet in writ"},
 		{"image", step(task("t", ", image: ''")), "p.yml:4:129: image of a task step must not be empty"},
 		{"limits", step(task("t", ", container_limits: {cpus: 1}")), "p.yml:4:141: unknown field \"cpus\" in container_limits; did you mean \"cpu\"?; allowed: cpu, memory"},

@@ -40,15 +40,16 @@ type Job struct {
 	Plan Step
 }
 
-// Step is one step of a plan. Exactly one of Task, Do, Parallel, LoadVar and Try is set.
+// Step is one step of a plan. Exactly one of Task, Do, Parallel, LoadVar, Try and Across is set.
 //
-// Its modifiers apply from the inside out: Timeout (to each attempt), Attempts, OnSuccess, OnFailure, OnAbort, OnError, Ensure.
+// Its modifiers apply from the inside out: Timeout (to each attempt), Attempts, Across (whose step has these two), OnSuccess, OnFailure, OnAbort, OnError, Ensure.
 type Step struct {
 	Task     *Task
 	Do       []Step
 	Parallel *Parallel
 	LoadVar  *LoadVar
 	Try      *Step
+	Across   *Across
 
 	Timeout                                        time.Duration // 0: none
 	Attempts                                       int           // 0: once, and no attempt is numbered
@@ -112,7 +113,8 @@ func (p Pipeline) CheckPaths(reserved func(path string) error) error {
 	return problems.orNil()
 }
 
-// Walk calls f for every task in the step and its hooks, in the order of the file's nesting.
+// Walk calls f for every task in the step and its hooks, in the order of the file's nesting. What depends on a var of across
+// is empty in them.
 func (s Step) Walk(f func(*Task)) {
 	if s.Task != nil {
 		f(s.Task)
@@ -124,6 +126,9 @@ func (s Step) Walk(f func(*Task)) {
 		for _, inner := range s.Parallel.Steps {
 			inner.Walk(f)
 		}
+	}
+	if s.Across != nil {
+		s.Across.Step.Walk(f)
 	}
 	for _, inner := range []*Step{s.Try, s.OnSuccess, s.OnFailure, s.OnAbort, s.OnError, s.Ensure} {
 		if inner != nil {

@@ -18,6 +18,7 @@ type reader struct {
 	dynamic  bool            // ((vars)) are filled in later: they may stand for anything
 	imaged   bool            // the task step has an image of its own
 	locals   map[string]int  // local vars that steps of this scope load -> line
+	iterated []string        // vars of the across steps around: they are known in each iteration
 	problems Errors
 	warnings []Error
 }
@@ -49,10 +50,32 @@ func (r *reader) open(n *node, what string) bool {
 	if n.kind != scalar || !n.open {
 		return false
 	}
-	if !r.dynamic {
+	if r.dynamic {
+		return true
+	}
+	local, iterated := r.localOnly(n)
+	switch {
+	case iterated:
+	case local:
+		r.fail(n, "%s: %s: of local vars only those of across can stand here, and no secret", what, n.bare())
+	default:
 		r.fail(n, "%s: %s must be known before the run: give the var with -v, -y or -l", what, n.bare())
 	}
 	return true
+}
+
+// localOnly says whether all vars in n are local, and whether they are all vars of the across steps around it.
+func (r *reader) localOnly(n *node) (local, iterated bool) {
+	refs, err := vars.References(n.value)
+	if err != nil || len(refs) == 0 {
+		return false, false
+	}
+	local, iterated = true, true
+	for _, ref := range refs {
+		local = local && ref.Source == vars.LocalSource
+		iterated = iterated && local && slices.Contains(r.iterated, ref.Path)
+	}
+	return local, iterated
 }
 
 // object returns a mapping's fields by name, nil where n is none, after it has reported those that do not belong in it.
@@ -72,7 +95,11 @@ func (r *reader) object(n *node, s schema) (fields map[string]*node, whole bool)
 		case slices.Contains(s.known, name):
 			fields[name] = p.value
 		case p.key.open || name == mergeKey && p.value.open:
-			r.open(&node{line: p.key.line, column: p.key.column, open: true, shown: p.key.shown}, "a field of "+s.what)
+			reference := p.key
+			if !p.key.open {
+				reference = p.value
+			}
+			r.open(&node{line: p.key.line, column: p.key.column, open: true, value: reference.value, shown: p.key.shown}, "a field of "+s.what)
 			whole = false
 		default:
 			shown := name

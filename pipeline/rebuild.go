@@ -13,8 +13,9 @@ import (
 // rebuilder makes nodes of a tree whose vars were replaced. Their places, and what errors may print, are those of the tree
 // as it was written. Where the two differ, the difference came out of a var and is not shown.
 type rebuilder struct {
-	file string
-	live bool // more vars may be replaced later
+	file  string
+	live  bool // more vars may be replaced later
+	local bool // it is local vars that replace replaces
 }
 
 func (r rebuilder) node(value any, like *node) (*node, error) {
@@ -84,11 +85,15 @@ func (r rebuilder) pairs(n *node, m map[string]any, like *node) error {
 	return nil
 }
 
-// replace fills in the static vars below n; other references stay.
+// replace fills in the static vars, or the local ones, below n; other references stay.
 func (r rebuilder) replace(n *node, static map[string]any, count *int) (*node, error) {
 	switch {
 	case n.kind == scalar && n.open:
-		value, err := vars.Replace(n.value, static)
+		fill := vars.Replace
+		if r.local {
+			fill = vars.ReplaceLocal
+		}
+		value, err := fill(n.value, static)
 		if err != nil {
 			return nil, Error{File: r.file, Line: n.line, Column: n.column, Text: err.Error()}
 		}

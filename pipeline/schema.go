@@ -17,7 +17,7 @@ type schema struct {
 
 // modifiers may stand on any step.
 func modifiers() []string {
-	return []string{"attempts", "ensure", "on_abort", "on_error", "on_failure", "on_success", "timeout"}
+	return []string{"across", "attempts", "ensure", "fail_fast", "on_abort", "on_error", "on_failure", "on_success", "timeout"}
 }
 
 func pipelineSchema() schema {
@@ -48,15 +48,19 @@ func stepKinds() (known, later []string) {
 func taskStepSchema() schema {
 	return schema{"a task step",
 		append([]string{"task", "config", "container_limits", "file", "hermetic", "image", "input_mapping", "output_mapping", "params", "privileged", "vars"}, modifiers()...),
-		[]string{"across", "fail_fast", "tags"}}
+		[]string{"tags"}}
 }
 
 func doSchema() schema {
-	return schema{"a do step", append([]string{"do"}, modifiers()...), []string{"across", "fail_fast", "tags"}}
+	return schema{"a do step", append([]string{"do"}, modifiers()...), []string{"tags"}}
 }
 
 func inParallelSchema() schema {
-	return schema{"an in_parallel step", append([]string{"in_parallel"}, modifiers()...), []string{"across", "fail_fast", "tags"}}
+	return schema{"an in_parallel step", append([]string{"in_parallel"}, modifiers()...), []string{"tags"}}
+}
+
+func acrossSchema() schema {
+	return schema{"a var of across", []string{"max_in_flight", "values", "var"}, nil}
 }
 
 func parallelSchema() schema {
@@ -64,11 +68,11 @@ func parallelSchema() schema {
 }
 
 func loadVarSchema() schema {
-	return schema{"a load_var step", append([]string{"file", "format", "load_var", "reveal"}, modifiers()...), []string{"across", "fail_fast", "tags"}}
+	return schema{"a load_var step", append([]string{"file", "format", "load_var", "reveal"}, modifiers()...), []string{"tags"}}
 }
 
 func trySchema() schema {
-	return schema{"a try step", append([]string{"try"}, modifiers()...), []string{"across", "fail_fast", "tags"}}
+	return schema{"a try step", append([]string{"try"}, modifiers()...), []string{"tags"}}
 }
 
 func taskConfigSchema() schema {

@@ -31,6 +31,9 @@ func (r *reader) step(n *node) Step {
 		r.fail(n, "a step must be a mapping, not %s; one of: %s", n.describe(), strings.Join(known, ", "))
 		return s
 	}
+	if n.get("across") != nil {
+		return r.acrossStep(n)
+	}
 	switch r.stepKind(n) {
 	case "task":
 		fields, _ := r.object(n, taskStepSchema())
@@ -108,6 +111,9 @@ func (r *reader) stepKind(n *node) string {
 }
 
 func (r *reader) modify(s *Step, fields map[string]*node) {
+	if fields["fail_fast"] != nil {
+		r.fail(fields["fail_fast"], "fail_fast is for across, which this step has not; that of in_parallel is within it, beside steps")
+	}
 	s.Timeout = r.duration(fields["timeout"], "timeout")
 	s.Attempts = r.whole(fields["attempts"], "attempts", 1)
 	r.hooks(s, fields)

@@ -35,13 +35,20 @@ func Interpolate(ctx context.Context, value any, look Lookup) (any, error) {
 
 // Replace returns a copy of a YAML tree in which the vars of static are replaced; other references stay as they are
 // written. A static value may itself hold ((vars)), which a later Interpolate replaces: it is configuration, not a secret.
-func Replace(value any, static map[string]any) (any, error) {
+func Replace(value any, static map[string]any) (any, error) { return replace(value, "", static) }
+
+// ReplaceLocal is Replace for the local vars, ((.:name)).
+func ReplaceLocal(value any, local map[string]any) (any, error) {
+	return replace(value, LocalSource, local)
+}
+
+func replace(value any, source string, known map[string]any) (any, error) {
 	return walk(value, func(text string) (any, error) {
 		return fill(text, func(r Ref) (any, bool, error) {
-			if r.Source != "" || r.Identity {
+			if r.Source != source || r.Identity {
 				return nil, false, nil
 			}
-			found, ok := static[r.Path]
+			found, ok := known[r.Path]
 			if !ok {
 				return nil, false, nil
 			}

@@ -1,7 +1,7 @@
 // Package build runs one job's plan: steps, hooks and modifiers with Concourse's semantics, artifacts between tasks, vars when
 // a step starts, and a child run with its own identity for each attempt of a task.
 //
-//	Run --step--> hooks(attempts(timeout(task | do | in_parallel | try)))
+//	Run --step--> hooks(across(attempts(timeout(task | do | in_parallel | load_var | try))))
 //	                                     |
 //	    vars --Interpolate--> config --Session.Task--> Wrap(runtime, session).Start --Wait--> outputs registered, session closed
 //

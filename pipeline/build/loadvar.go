@@ -13,7 +13,7 @@ func (b *build) loadVar(ctx context.Context, l *pipeline.LoadVar, at frame) outc
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
-	log := b.stepLog(l.Name, at.attempt)
+	log := b.stepLog(l.Name, at)
 	log.entry(journal.Start, "initializing")
 	data, err := b.file(ctx, at, "file of load_var", l.File)
 	var value any
@@ -24,7 +24,7 @@ func (b *build) loadVar(ctx context.Context, l *pipeline.LoadVar, at frame) outc
 		if !l.Reveal {
 			b.secret(value)
 		}
-		at.scope.set(l.Name, value)
+		at.scope.set(l.Name, local{value, !l.Reveal})
 		log.entry(journal.Note, fmt.Sprintf("added var %s to build", l.Name))
 	}
 	return log.end(ctx, nil, err)

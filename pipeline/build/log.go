@@ -61,8 +61,8 @@ type stepLog struct {
 	like journal.Entry
 }
 
-func (b *build) stepLog(name string, attempt int) *stepLog {
-	return &stepLog{b, journal.Entry{Job: b.job.Name, Build: b.name, Step: name, Attempt: attempt}}
+func (b *build) stepLog(name string, at frame) *stepLog {
+	return &stepLog{b, journal.Entry{Job: b.job.Name, Build: b.name, Step: at.title(name), Attempt: at.attempt}}
 }
 
 func (l *stepLog) entry(kind journal.Kind, text string) {

@@ -34,7 +34,7 @@ func (b *build) find(ctx context.Context, local *scope, r vars.Ref) (any, bool, 
 		return nil, false, nil
 	case r.Source == vars.LocalSource:
 		value, found := local.local(r.Path)
-		return value, found, nil
+		return value.value, found, nil
 	}
 	source, err := b.source(ctx, r.Source)
 	if source == nil || err != nil {

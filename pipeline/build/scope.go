@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/writ-run/writ/container"
@@ -16,29 +17,52 @@ import (
 type frame struct {
 	attempt int // of the nearest attempts around it; 0: there are none
 	scope   *scope
+	values  []string // of the across steps around it, "name=value", for the log
 }
 
-// scope holds what steps leave for later ones. It is safe for concurrent use.
+// title is a step's name in the log.
+func (at frame) title(name string) string {
+	if len(at.values) == 0 {
+		return name
+	}
+	return name + " (" + strings.Join(at.values, ", ") + ")"
+}
+
+// scope holds what steps leave for later ones. An iteration of across has a scope of its own: what it leaves is not seen
+// outside, and what is outside is seen in it. It is safe for concurrent use.
 type scope struct {
+	outer     *scope      // nil: the build's own scope
 	mu        *sync.Mutex // one for all scopes of a build
 	artifacts map[string]*artifact
-	vars      map[string]any
+	vars      map[string]local
+}
+
+// local is the value of a local var.
+type local struct {
+	value  any
+	secret bool
 }
 
 func newScope() *scope {
-	return &scope{mu: new(sync.Mutex), artifacts: map[string]*artifact{}, vars: map[string]any{}}
+	return &scope{mu: new(sync.Mutex), artifacts: map[string]*artifact{}, vars: map[string]local{}}
+}
+
+func (s *scope) inner() *scope {
+	return &scope{outer: s, mu: s.mu, artifacts: map[string]*artifact{}, vars: map[string]local{}}
 }
 
 // local returns the local var ((.:name)).
-func (s *scope) local(name string) (value any, found bool) {
+func (s *scope) local(name string) (value local, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	value, found = s.vars[name]
+	for at := s; at != nil && !found; at = at.outer {
+		value, found = at.vars[name]
+	}
 	return value, found
 }
 
 // set sets the local var ((.:name)). A secret is with AddSecret before that.
-func (s *scope) set(name string, value any) {
+func (s *scope) set(name string, value local) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vars[name] = value
@@ -56,11 +80,13 @@ type artifact struct {
 func (s *scope) hold(name string) *artifact {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.artifacts[name]
-	if found != nil {
-		found.users++
+	for at := s; at != nil; at = at.outer {
+		if found := at.artifacts[name]; found != nil {
+			found.users++
+			return found
+		}
 	}
-	return found
+	return nil
 }
 
 // release ends the use of artifacts. Any may be nil.
@@ -132,10 +158,12 @@ func (b *build) artifact(ctx context.Context, at frame, name string) (*artifact,
 
 // artifactNames are those that there are, sorted.
 func (b *build) artifactNames(at frame) []string {
+	names := slices.Collect(maps.Keys(b.Inputs))
 	at.scope.mu.Lock()
-	names := slices.Collect(maps.Keys(at.scope.artifacts))
+	for s := at.scope; s != nil; s = s.outer {
+		names = slices.AppendSeq(names, maps.Keys(s.artifacts))
+	}
 	at.scope.mu.Unlock()
-	names = slices.AppendSeq(names, maps.Keys(b.Inputs))
 	slices.Sort(names)
 	return slices.Compact(names)
 }

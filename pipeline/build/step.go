@@ -118,6 +118,8 @@ func (b *build) core(ctx context.Context, s *pipeline.Step, at frame) outcome {
 	switch {
 	case s.Task != nil:
 		return b.task(ctx, s.Task, at)
+	case s.Across != nil:
+		return b.across(ctx, s.Across, at)
 	case s.LoadVar != nil:
 		return b.loadVar(ctx, s.LoadVar, at)
 	case s.Parallel != nil:
