@@ -39,15 +39,14 @@ var readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/pro
 
 // made is a container as it is described to the OCI runtime.
 type made struct {
-	id        string
-	spec      container.Spec
-	account   Account
-	env       []string
-	work      string // working directory
-	stage     string // directory of the stage
-	mounts    []specs.Mount
-	rootless  bool
-	passports bool // it has a network namespace that the stage made
+	id       string
+	spec     container.Spec
+	account  Account
+	env      []string
+	work     string // working directory
+	stage    string // directory of the stage
+	mounts   []specs.Mount
+	rootless bool
 }
 
 // configure writes config.json.
@@ -72,7 +71,7 @@ func (m made) configure() (*specs.Spec, error) {
 		s.Process.Args[1] = m.spec.Dir
 	}
 	if !m.rootless { // a user's own cgroup, where there is one, is the OCI runtime's to find
-		s.Linux.CgroupsPath = "/writ/" + m.id
+		s.Linux.CgroupsPath = "/" + cgroupParent + "/" + m.id
 	}
 	if !m.rootless && !m.spec.Privileged {
 		ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: firstID, Size: countID}}

@@ -188,19 +188,6 @@ func (r *Runtime) number() int {
 	return r.count
 }
 
-// Probe starts a container and waits for it. Its error says why containers cannot be had here.
-func (r *Runtime) Probe(ctx context.Context) error {
-	p, err := r.Start(ctx, container.Spec{Name: "probe", Path: "true", Hermetic: true}, container.IO{})
-	if err != nil {
-		return err
-	}
-	status, err := p.Wait(ctx)
-	if err == nil && status != 0 {
-		err = fmt.Errorf("a trial container ended with status %d", status)
-	}
-	return err
-}
-
 // Sweep ends the containers that killed runtimes in the same base directory left, and removes what they had.
 func (r *Runtime) Sweep(ctx context.Context) error {
 	err := container.SweepScratch(r.base, prefix, func(path string) error {
@@ -209,7 +196,8 @@ func (r *Runtime) Sweep(ctx context.Context) error {
 		for _, note := range notes {
 			problems = append(problems, killNoted(note))
 		}
-		return errors.Join(append(problems, r.endAll(ctx, filepath.Join(path, "state")))...)
+		problems = append(problems, r.endAll(ctx, filepath.Join(path, "state")))
+		return errors.Join(append(problems, sweepCgroups("writ-"+filepath.Base(path)+"-*"))...)
 	})
 	if err != nil {
 		return fmt.Errorf("sweep %q: %w", r.base, err)

@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -183,38 +181,6 @@ func (p *process) awaitEnd() {
 	}
 }
 
-// runcState is what matters of runc's state.json.
-type runcState struct {
-	CgroupPaths map[string]string `json:"cgroup_paths"`
-}
-
-func (p *process) readState() (runcState, error) {
-	var state runcState
-	data, err := os.ReadFile(filepath.Join(p.runtime.state(), p.id, "state.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &state)
-	}
-	return state, err
-}
-
-// outOfMemory tells whether the kernel killed for the memory limit.
-func (p *process) outOfMemory() bool {
-	state, err := p.readState()
-	if err != nil {
-		return false
-	}
-	for _, file := range []string{filepath.Join(state.CgroupPaths["memory"], "memory.oom_control"), filepath.Join(state.CgroupPaths[""], "memory.events")} {
-		data, _ := os.ReadFile(file) // one of both is there
-		for line := range strings.Lines(string(data)) {
-			fields := strings.Fields(line)
-			if len(fields) == 2 && fields[0] == "oom_kill" && fields[1] != "0" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // clean removes what the OCI runtime keeps of an ended container. To ask runc for it costs another process; where its
 // state is not as expected that is done.
 func (p *process) clean() error {
@@ -229,35 +195,6 @@ func (p *process) clean() error {
 		}
 	}
 	return p.runtime.remove(context.Background(), p.runtime.state(), p.id)
-}
-
-// removeCgroup removes a cgroup with those that the container made in it, innermost first.
-func removeCgroup(path string) bool {
-	for range 50 {
-		err := removeCgroups(path, 0)
-		if err == nil || errors.Is(err, os.ErrNotExist) {
-			return true
-		}
-		time.Sleep(time.Millisecond) // the kernel lets go of a process a moment after it has ended
-	}
-	return false
-}
-
-func removeCgroups(path string, depth int) error {
-	err := syscall.Rmdir(path)
-	if err == nil || errors.Is(err, os.ErrNotExist) || depth > 32 {
-		return err
-	}
-	entries, readErr := os.ReadDir(path)
-	if readErr != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if entry.IsDir() {
-			_ = removeCgroups(filepath.Join(path, entry.Name()), depth+1)
-		}
-	}
-	return syscall.Rmdir(path)
 }
 
 // discard gives the volumes back and removes the container's directory. Of one that never ran the volumes are as they were.
@@ -295,66 +232,4 @@ func (p *process) endUnstarted() {
 	if err := p.runtime.remove(context.Background(), p.runtime.state(), p.id); err != nil {
 		p.runtime.log.Warn("a container that could not be started is left to the next sweep", "error", err)
 	}
-}
-
-// copyOverlay copies what is seen of upper over lower to a new directory.
-func (r *Runtime) copyOverlay(ctx context.Context, to, lower, changed string) error {
-	directory, err := findStage()
-	if err != nil {
-		return err
-	}
-	p := plan{
-		Directory: directory,
-		Trees:     []tree{{Source: lower, Target: "l"}, {Source: changed, Target: "u"}, {Source: filepath.Dir(to), Target: "to"}},
-		Overlays:  []overlay{{Lower: []string{"l"}, Upper: "u", Target: "seen", User: r.rootless, HardLinks: true}},
-		Copy:      &copyTask{From: "seen", To: filepath.Join(directory, "to", filepath.Base(to))},
-	}
-	command, err := r.stageCommand(p)
-	if err != nil {
-		return err
-	}
-	statusRead, statusWrite, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer statusRead.Close()
-	command.ExtraFiles = append(command.ExtraFiles, nil, statusWrite)
-	err = command.Start()
-	statusWrite.Close()
-	if err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
-	defer stop()
-	exit := command.Wait()
-	var said message
-	if line, err := bufio.NewReader(statusRead).ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Error != "" {
-		return errors.New(said.Error)
-	}
-	return exit
-}
-
-// stageCommand is a stage that makes no container. Its plan is in a file that has no name.
-func (r *Runtime) stageCommand(p plan) (*exec.Cmd, error) {
-	data, err := json.Marshal(p)
-	if err != nil {
-		return nil, err
-	}
-	fd, err := unix.MemfdCreate("plan", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	file := os.NewFile(uintptr(fd), "plan") // closed with the command, or by its finalizer
-	if _, err := file.Write(data); err != nil {
-		return nil, err
-	}
-	if _, err := file.Seek(0, 0); err != nil {
-		return nil, err
-	}
-	command := exec.Command(r.config.Self)
-	command.Args = []string{stageName}
-	command.Env, command.Dir = []string{}, "/"
-	command.ExtraFiles = []*os.File{file}
-	command.SysProcAttr = r.namespaces(false)
-	return command, nil
 }

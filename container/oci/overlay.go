@@ -1,0 +1,75 @@
+package oci
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// copyOverlay copies what is seen of upper over lower to a new directory.
+func (r *Runtime) copyOverlay(ctx context.Context, to, lower, changed string) error {
+	directory, err := findStage()
+	if err != nil {
+		return err
+	}
+	p := plan{
+		Directory: directory,
+		Trees:     []tree{{Source: lower, Target: "l"}, {Source: changed, Target: "u"}, {Source: filepath.Dir(to), Target: "to"}},
+		Overlays:  []overlay{{Lower: []string{"l"}, Upper: "u", Target: "seen", User: r.rootless, HardLinks: true}},
+		Copy:      &copyTask{From: "seen", To: filepath.Join(directory, "to", filepath.Base(to))},
+	}
+	command, err := r.stageCommand(p)
+	if err != nil {
+		return err
+	}
+	statusRead, statusWrite, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer statusRead.Close()
+	command.ExtraFiles = append(command.ExtraFiles, nil, statusWrite)
+	err = command.Start()
+	statusWrite.Close()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
+	defer stop()
+	exit := command.Wait()
+	var said message
+	if line, err := bufio.NewReader(statusRead).ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Error != "" {
+		return errors.New(said.Error)
+	}
+	return exit
+}
+
+// stageCommand is a stage that makes no container. Its plan is in a file that has no name.
+func (r *Runtime) stageCommand(p plan) (*exec.Cmd, error) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.MemfdCreate("plan", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), "plan") // closed with the command, or by its finalizer
+	if _, err := file.Write(data); err != nil {
+		return nil, err
+	}
+	if _, err := file.Seek(0, 0); err != nil {
+		return nil, err
+	}
+	command := exec.Command(r.config.Self)
+	command.Args = []string{stageName}
+	command.Env, command.Dir = []string{}, "/"
+	command.ExtraFiles = []*os.File{file}
+	command.SysProcAttr = r.namespaces(false)
+	return command, nil
+}

@@ -1,0 +1,61 @@
+package oci
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/container"
+)
+
+// probed is the file in the base directory that says what has worked.
+const probed = "oci-works"
+
+// Probe tries whether containers can be had: by starting one, since no version number tells. That it worked is remembered in
+// the base directory until the machine starts anew or one of both binaries changes. Its error says why they cannot be had.
+func (r *Runtime) Probe(ctx context.Context) error {
+	path, now := filepath.Join(r.base, probed), r.circumstances()
+	if before, err := os.ReadFile(path); err == nil && string(before) == now {
+		return nil
+	}
+	p, err := r.Start(ctx, container.Spec{Name: "trial container", Path: "true", Hermetic: true}, container.IO{})
+	if err != nil {
+		return err
+	}
+	status, err := p.Wait(ctx)
+	if err == nil && status != 0 {
+		err = fmt.Errorf("a trial container ended with status %d", status)
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte(now), 0o600); err != nil { // then it is tried again the next time
+		r.log.Debug("that containers work could not be written down", "error", err)
+	}
+	return nil
+}
+
+// circumstances are what the answer depends on.
+func (r *Runtime) circumstances() string {
+	var text strings.Builder
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	fmt.Fprintf(&text, "boot %s\n", strings.TrimSpace(string(boot)))
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		fmt.Fprintf(&text, "kernel %s\n", unix.ByteSliceToString(name.Release[:]))
+	}
+	for _, path := range []string{r.command, r.config.Self} {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintf(&text, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	for _, namespace := range []string{"user", "mnt", "cgroup"} {
+		inode, _ := os.Readlink("/proc/self/ns/" + namespace)
+		fmt.Fprintf(&text, "%s\n", inode)
+	}
+	return text.String()
+}
