@@ -18,7 +18,7 @@ import (
 // ours reports whether a builtin is of our own making: the interpreter lacks it, or it is not bash's.
 func ours(name string) bool {
 	switch name {
-	case "trap", "wait", "kill", "jobs", "umask", "ulimit", "printf", "echo", "times", "disown", "hash":
+	case "trap", "wait", "kill", "jobs", "umask", "ulimit", "printf", "echo", "times", "disown", "hash", "set":
 		return true
 	}
 	return false
@@ -35,12 +35,13 @@ func (s *session) onCall(ctx context.Context, args []string) ([]string, error) {
 	} else if s.isKilled(hc) {
 		return nil, errKilled
 	}
+	s.trace(hc, args)
 	name := args[0]
 	if s.isFunction(name) {
 		return args, nil
 	}
 	switch {
-	case ours(name):
+	case ours(name), (name == "test" || name == "[") && !slices.ContainsFunc(args, needsShell):
 		return own(args), nil
 	case (name == "command" || name == "builtin") && len(args) > 1 && ours(args[1]):
 		return own(args[1:]), nil
@@ -56,8 +57,6 @@ func (s *session) onCall(ctx context.Context, args []string) ([]string, error) {
 		s.mutex.Lock()
 		s.sourcing = len(args) > 1
 		s.mutex.Unlock()
-	case "set":
-		return setArguments(args), nil
 	case "shopt":
 		return shoptArguments(args), nil
 	case "cd":
@@ -101,29 +100,39 @@ func (s *session) builtin(ctx context.Context, hc interp.HandlerContext, name st
 		if len(args) > 2 && args[0] == "-v" {
 			return s.printfInto(ctx, hc, args[1], args[2:])
 		}
-		return inside(s.zero+": printf", hc.Stdout, hc.Stderr, args, printfMain), nil
+		return inside(s.zero+": printf", hc, args, printfMain), nil
 	case "echo":
-		return inside("echo", hc.Stdout, hc.Stderr, args, echoMain), nil
-	case "set": // without arguments: the variables
-		printVariables(hc.Stdout, hc.Env)
-		return 0, nil
+		return inside("echo", hc, args, echoMain), nil
+	case "set":
+		return s.set(ctx, hc, args)
+	case "test":
+		return inside(s.zero+": "+name, hc, args, testMain), nil
+	case "[":
+		return inside(s.zero+": "+name, hc, args, bracketMain), nil
 	}
 	return 0, nil // disown, hash
+}
+
+// needsShell: a test that only the interpreter can make, of its variables and options.
+func needsShell(argument string) bool {
+	return argument == "-v" || argument == "-R" || argument == "-o"
 }
 
 // notASignal: ERR is the interpreter's own trap.
 func notASignal(name string) bool { return name == "ERR" }
 
 // inside runs a utility within the shell.
-func inside(name string, out, problems io.Writer, args []string, run utility) int {
-	c := &command{name: name, zero: name, args: args, out: bufio.NewWriter(out), err: problems}
+func inside(name string, hc interp.HandlerContext, args []string, run utility) int {
+	c := &command{name: name, zero: name, args: args, out: bufio.NewWriter(hc.Stdout), err: hc.Stderr, directory: hc.Dir}
 	return c.finish(run(c))
 }
 
 // printfInto is printf -v.
 func (s *session) printfInto(ctx context.Context, hc interp.HandlerContext, name string, args []string) (int, error) {
 	var text strings.Builder
-	status := inside(s.zero+": printf", &text, hc.Stderr, args, printfMain)
+	writer := hc
+	writer.Stdout = &text
+	status := inside(s.zero+": printf", writer, args, printfMain)
 	quoted, err := syntax.Quote(text.String(), syntax.LangBash)
 	if err != nil {
 		return 1, nil
@@ -183,48 +192,6 @@ func idleOption(name string) bool {
 		return true
 	}
 	return false
-}
-
-// setArguments leaves out of set's arguments the options that change nothing.
-func setArguments(args []string) []string {
-	if len(args) == 1 {
-		return own(args)
-	}
-	kept := []string{"set"}
-	rest := args[1:]
-	for len(rest) > 0 {
-		argument := rest[0]
-		if argument == "--" || argument == "-" || len(argument) < 2 || argument[0] != '-' && argument[0] != '+' {
-			return append(kept, rest...)
-		}
-		rest = rest[1:]
-		letters := strings.Map(func(letter rune) rune {
-			if strings.ContainsRune(noSettings, letter) {
-				return -1
-			}
-			return letter
-		}, argument[1:])
-		if strings.HasSuffix(letters, "o") && len(rest) > 0 {
-			if idleOption(rest[0]) {
-				letters = letters[:len(letters)-1]
-			}
-			if letters != "" {
-				kept = append(kept, argument[:1]+letters)
-			}
-			if strings.HasSuffix(letters, "o") {
-				kept = append(kept, rest[0])
-			}
-			rest = rest[1:]
-			continue
-		}
-		if letters != "" {
-			kept = append(kept, argument[:1]+letters)
-		}
-	}
-	if len(kept) == 1 {
-		return []string{"true"}
-	}
-	return kept
 }
 
 // idleShopt: an option of shopt that the interpreter does not have.

@@ -20,7 +20,8 @@ type command struct {
 	out  *bufio.Writer
 	err  io.Writer
 
-	options []option // in the order given
+	directory string   // which relative paths are in; empty: the process's own
+	options   []option // in the order given
 }
 
 // An option is one that was given, under its short letter.

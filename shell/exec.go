@@ -44,7 +44,7 @@ func (s *session) program(hc interp.HandlerContext, args []string) int {
 	}
 	process, err := s.start(hc, path, args)
 	if errors.Is(err, syscall.ENOEXEC) { // a script without an interpreter's name is ours
-		process, err = s.start(hc, "/proc/self/exe", append([]string{"sh", path}, args[1:]...))
+		process, err = s.start(hc, "/proc/self/exe", append([]string{"sh", scriptName(args[0], path)}, args[1:]...))
 	}
 	if err != nil {
 		fmt.Fprintf(hc.Stderr, "%s: %s: %s\n", s.zero, args[0], reason(err))
@@ -56,7 +56,20 @@ func (s *session) program(hc interp.HandlerContext, args []string) int {
 	release := s.track(hc, process.Process)
 	err = process.Wait()
 	release()
-	return ended(process.ProcessState, err)
+	status = ended(process.ProcessState, err)
+	if number := syscall.Signal(status - 128); status > 128 && process.ProcessState.ExitCode() < 0 && number != syscall.SIGINT && number != syscall.SIGPIPE && s.isMain(hc) {
+		text := number.String()
+		fmt.Fprintf(hc.Stderr, "%s%s\n", strings.ToUpper(text[:1]), text[1:])
+	}
+	return status
+}
+
+// scriptName is what a script without an interpreter's name has as $0: how it was called.
+func scriptName(called, path string) string {
+	if strings.Contains(called, "/") {
+		return called
+	}
+	return path
 }
 
 // start starts a program; while a file that was just written is still open in another child, it tries again.
@@ -150,7 +163,7 @@ func (s *session) replace(hc interp.HandlerContext, args []string) int {
 	}
 	err := s.takePlace(hc, path, args, environ)
 	if errors.Is(err, syscall.ENOEXEC) {
-		err = s.takePlace(hc, "/proc/self/exe", append([]string{"sh", path}, args[1:]...), environ)
+		err = s.takePlace(hc, "/proc/self/exe", append([]string{"sh", scriptName(args[0], path)}, args[1:]...), environ)
 	}
 	fmt.Fprintf(hc.Stderr, "%s: %s: %s\n", s.zero, args[0], reason(err))
 	return 126

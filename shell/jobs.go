@@ -31,6 +31,10 @@ var errKilled = errors.New("killed")
 // note hears what the rewritten tree says (see rewrite.go).
 func (s *session) note(hc interp.HandlerContext, text string) {
 	kind, value, _ := strings.Cut(text, ":")
+	if kind == "trace" {
+		s.traceAssignment(hc, value)
+		return
+	}
 	number, err := strconv.Atoi(value)
 	if err != nil {
 		return

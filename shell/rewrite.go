@@ -14,6 +14,8 @@ import (
 //	X &   ──▶   1>&$((__writ_bg=NUMBER,1)) </dev/null/writ:spawn:$__writ_bg
 //	            { if ( X ); then </dev/null/writ:done:0; else </dev/null/writ:done:$?; fi; } 1>&$((__writ_job=__writ_bg,1)) &
 //	$!    ──▶   ${__writ_bg}
+//	X | Y ──▶   X | ( Y )
+//	v=W   ──▶   v=W </dev/null/writ:trace:v=W
 //
 // Opening a path that begins with notePrefix calls session.note, and gives /dev/null.
 
@@ -43,6 +45,10 @@ func rewriteAll(statements []*syntax.Stmt, s *session) []*syntax.Stmt {
 				lists = append(lists, &node.Do)
 			case *syntax.CaseItem:
 				lists = append(lists, &node.Stmts)
+			case *syntax.Stmt:
+				s.observed(node)
+			case *syntax.BinaryCmd:
+				piped(node)
 			case *syntax.FuncDecl:
 				if node.Name != nil {
 					s.declare(node.Name.Value)
@@ -100,7 +106,7 @@ func background(statement *syntax.Stmt) []*syntax.Stmt {
 // rewriteText is rewrite for text that the interpreter parses itself: eval's, a trap's, a sourced file's. Text that has
 // nothing to rewrite, or that does not parse, stays as it is.
 func (s *session) rewriteText(text string) string {
-	if !strings.Contains(text, "&") && !strings.Contains(text, "$!") {
+	if !strings.ContainsAny(text, "&|") && !strings.Contains(text, "$!") {
 		return text
 	}
 	file, err := parser().Parse(strings.NewReader(text), "")
@@ -112,6 +118,8 @@ func (s *session) rewriteText(text string) string {
 		switch node := node.(type) {
 		case *syntax.Stmt:
 			touched = touched || node.Background
+		case *syntax.BinaryCmd:
+			touched = touched || node.Op == syntax.Pipe
 		case *syntax.ParamExp:
 			touched = touched || node.Param != nil && node.Param.Value == "!"
 		}
@@ -126,6 +134,18 @@ func (s *session) rewriteText(text string) string {
 		return text
 	}
 	return out.String()
+}
+
+// piped makes the last command of a pipeline a subshell, as bash has it; the interpreter runs it in the shell itself.
+func piped(pipe *syntax.BinaryCmd) {
+	if pipe.Op != syntax.Pipe && pipe.Op != syntax.PipeAll {
+		return
+	}
+	if _, already := pipe.Y.Cmd.(*syntax.Subshell); already {
+		return
+	}
+	last := *pipe.Y
+	pipe.Y = &syntax.Stmt{Position: last.Position, Cmd: &syntax.Subshell{Stmts: []*syntax.Stmt{&last}}}
 }
 
 func (s *session) declare(function string) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
 )
 
 // A session is one running shell: the interpreter and what we keep beside it.
@@ -24,13 +25,14 @@ type session struct {
 	zero    string // $0
 	status  int    // of the last statement
 
-	mutex     sync.Mutex // guards what follows: background jobs run beside
-	functions map[string]bool
-	jobs      map[int]*job
-	order     []int // the jobs' numbers, oldest first
-	sourcing  bool  // the next file opened is a script to source
-	traps     traps
-	front     map[int]*os.Process // what runs in the foreground, by process id
+	mutex      sync.Mutex // guards what follows: background jobs run beside
+	functions  map[string]bool
+	jobs       map[int]*job
+	order      []int               // the jobs' numbers, oldest first
+	redirected map[syntax.Pos]bool // simple commands that redirect their own standard error
+	sourcing   bool                // the next file opened is a script to source
+	traps      traps
+	front      map[int]*os.Process // what runs in the foreground, by process id
 }
 
 // Names of ours that a script cannot stumble on: variables, and commands that stand for builtins of ours.
@@ -45,10 +47,10 @@ const (
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 func newSession(c *command, k *call) (*session, error) {
-	s := &session{command: c, zero: c.zero, functions: map[string]bool{}, jobs: map[int]*job{}, front: map[int]*os.Process{}}
+	s := &session{command: c, zero: c.zero, functions: map[string]bool{}, jobs: map[int]*job{}, front: map[int]*os.Process{}, redirected: map[syntax.Pos]bool{}}
 	s.traps = newTraps()
 	runner, err := interp.New(
-		interp.Env(environment{expand.ListEnviron(os.Environ()...)}),
+		interp.Env(environment{expand.ListEnviron(os.Environ()...), k.trace}),
 		interp.StdIO(os.Stdin, os.Stdout, os.Stderr),
 		interp.CallHandler(s.onCall),
 		interp.OpenHandler(s.onOpen),
@@ -72,11 +74,24 @@ func newSession(c *command, k *call) (*session, error) {
 }
 
 // environment is the process's, and the names that only a shell has.
-type environment struct{ expand.Environ }
+type environment struct {
+	expand.Environ
+	trace bool // -x from the start
+}
+
+func (e environment) Each(do func(string, expand.Variable) bool) {
+	if e.trace && !do(variableTrace, e.Get(variableTrace)) {
+		return
+	}
+	e.Environ.Each(do)
+}
 
 func (e environment) Get(name string) expand.Variable {
 	text := func(value string) expand.Variable {
 		return expand.Variable{Set: true, Kind: expand.String, Str: value}
+	}
+	if name == variableTrace && e.trace {
+		return text("1")
 	}
 	if found := e.Environ.Get(name); found.IsSet() {
 		return found

@@ -20,6 +20,7 @@ type call struct {
 	isScript    bool   // -c was given
 	stdin       bool   // -s: commands from standard input although there are arguments
 	interactive bool   // -i
+	trace       bool   // -x
 	login       bool   // -l, or argv[0] begins with "-"
 	settings    []string
 	shopts      []string
@@ -82,11 +83,15 @@ func (k *call) letter(sign string, letter rune, args []string) ([]string, error)
 		}
 		if letter == 'O' {
 			k.shopts = append(k.shopts, map[string]string{"-": "-s", "+": "-u"}[sign], args[0])
+		} else if args[0] == "xtrace" {
+			k.trace = sign == "-"
 		} else if !idleOption(args[0]) {
 			k.settings = append(k.settings, sign+"o", args[0])
 		}
 		return args[1:], nil
-	case 'e', 'u', 'x', 'f', 'n', 'a':
+	case 'x':
+		k.trace = sign == "-"
+	case 'e', 'u', 'f', 'n', 'a':
 		k.settings = append(k.settings, sign+string(letter))
 	default:
 		if !strings.ContainsRune(noSettings, letter) {

@@ -143,6 +143,14 @@ func (t *tester) primary() bool {
 	return a[0] != ""
 }
 
+// path is a path of the shell's directory, which is not the process's.
+func (t *tester) path(text string) string {
+	if text == "" || text[0] == '/' || t.command.directory == "" {
+		return text
+	}
+	return t.command.directory + "/" + text
+}
+
 func isUnary(text string) bool {
 	return len(text) == 2 && text[0] == '-' && strings.IndexByte("bcdefghkLnOGNprSstuwxz", text[1]) >= 0
 }
@@ -164,18 +172,21 @@ func (t *tester) unary(operator, text string) bool {
 	case 't':
 		number, err := strconv.Atoi(text)
 		return err == nil && term.IsTerminal(number)
+	}
+	path := t.path(text)
+	switch operator[1] {
 	case 'r':
-		return unix.Faccessat(unix.AT_FDCWD, text, unix.R_OK, unix.AT_EACCESS) == nil
+		return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil
 	case 'w':
-		return unix.Faccessat(unix.AT_FDCWD, text, unix.W_OK, unix.AT_EACCESS) == nil
+		return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS) == nil
 	case 'x':
-		return executable(text)
+		return executable(path)
 	case 'h', 'L':
-		info, err := os.Lstat(text)
+		info, err := os.Lstat(path)
 		return err == nil && info.Mode()&os.ModeSymlink != 0
 	}
 	var stat unix.Stat_t
-	if unix.Stat(text, &stat) != nil {
+	if unix.Stat(path, &stat) != nil {
 		return false
 	}
 	kind := stat.Mode & unix.S_IFMT
@@ -223,7 +234,7 @@ func (t *tester) binary(left, operator, right string) bool {
 	case ">":
 		return left > right
 	case "-nt", "-ot", "-ef":
-		return files(left, operator, right)
+		return files(t.path(left), operator, t.path(right))
 	}
 	a, b := t.integer(left), t.integer(right)
 	switch operator {

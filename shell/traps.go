@@ -22,6 +22,7 @@ type traps struct {
 	pending []string          // what signals asked for and has not run yet
 	wake    chan struct{}     // tells `wait` that a signal came
 	last    syscall.Signal    // the one that came last
+	deadly  syscall.Signal    // the one that ends the shell, after its EXIT trap
 }
 
 func newTraps() traps {
@@ -64,6 +65,7 @@ func (s *session) deliver(number syscall.Signal) {
 	case !slices.Contains(deadly(), os.Signal(number)):
 	case atExit:
 		s.traps.pending = append(s.traps.pending, fmt.Sprintf("exit %d", 128+int(number)))
+		s.traps.deadly = number
 		for _, process := range s.front {
 			process.Signal(number)
 		}
@@ -126,12 +128,14 @@ func (s *session) doText(text string) (done bool) {
 // end runs the EXIT trap and returns the shell's exit status: the trap's own only if it exits.
 func (s *session) end() int {
 	s.mutex.Lock()
-	action := s.traps.actions["EXIT"]
+	action, deadly := s.traps.actions["EXIT"], s.traps.deadly
 	delete(s.traps.actions, "EXIT")
 	s.mutex.Unlock()
 	status := s.status
 	if action != "" && s.doText(action) {
 		status = s.status
+	} else if deadly != 0 {
+		die(deadly)
 	}
 	return status
 }
