@@ -1,0 +1,194 @@
+package image
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/compression"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+func TestPull(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	lower := layerOf(t, archive(t, directory("etc/"), file("etc/passwd", "root:x:0:0::/root:/bin/sh\n"), file("bin/sh", "#!")))
+	upper := layerOf(t, archive(t, file("etc/app", "one")), tarball.WithCompression(compression.ZStd))
+	source := server.push(t, "team/app", configure(t, imageOf(t, lower, upper), func(c *v1.ConfigFile) {
+		c.Config = v1.Config{Env: []string{"PATH=/bin"}, User: "app", WorkingDir: "/srv", Entrypoint: []string{"/bin/sh"}, Cmd: []string{"-c"}}
+	}))
+	s := openStore(t, nil, server.host)
+	image := mustPull(t, s, source)
+	if len(image.Layers) != 2 {
+		t.Fatalf("layers %q, want 2", image.Layers)
+	}
+	wantFile(t, filepath.Join(image.Layers[0], "bin/sh"), "#!")
+	wantFile(t, filepath.Join(image.Layers[1], "etc/app"), "one")
+	if image.User != "app" || image.WorkingDir != "/srv" || !slices.Equal(image.Env, []string{"PATH=/bin"}) ||
+		!slices.Equal(image.Entrypoint, []string{"/bin/sh"}) || !slices.Equal(image.Cmd, []string{"-c"}) {
+		t.Errorf("configuration %+v", image)
+	}
+	if info, err := os.Stat(filepath.Join(image.Layers[1], "etc")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("implied directory: %v %v, want 0755", info.Mode(), err)
+	}
+
+	// The same again comes out of the cache, without one request.
+	server.answers(nil)
+	again, err := s.Pull(t.Context(), Pinned{source, image.Digest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if count := server.count(""); count != 0 || !slices.Equal(again.Layers, image.Layers) {
+		t.Errorf("second pull: %d requests and layers %q, want none and %q", count, again.Layers, image.Layers)
+	}
+}
+
+// TestPullTogether lets many pull at once, in two stores as two processes would: each layer is fetched once.
+func TestPullTogether(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	var layers []v1.Layer
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		layers = append(layers, layerOf(t, archive(t, file(name, name))))
+	}
+	layers = append(layers, layers[0]) // one layer twice
+	source := server.push(t, "app", imageOf(t, layers...))
+	s := openStore(t, nil, server.host)
+	other, err := Open(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned, err := s.Resolve(t.Context(), source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.answers(nil)
+	var workers sync.WaitGroup
+	for at := range 8 {
+		workers.Go(func() {
+			image, err := []*Store{s, other}[at%2].Pull(t.Context(), pinned)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer image.Close()
+			wantFile(t, filepath.Join(image.Layers[1], "b"), "b")
+			if len(image.Layers) != 6 {
+				t.Errorf("%d layers, want 6", len(image.Layers))
+			}
+		})
+	}
+	workers.Wait()
+	for _, layer := range layers {
+		digest, err := layer.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count := server.count("GET /v2/app/blobs/" + digest.String()); count != 1 {
+			t.Errorf("layer %s was fetched %d times, want once", digest, count)
+		}
+	}
+}
+
+func TestPullIndex(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	here := Platform{}.orHere()
+	image := func(architecture string) v1.Image {
+		return configure(t, imageOf(t, layerOf(t, archive(t, file("arch", architecture)))), func(c *v1.ConfigFile) { c.Architecture = architecture })
+	}
+	add := func(architecture, variant string) mutate.IndexAddendum {
+		return mutate.IndexAddendum{Add: image(architecture), Descriptor: v1.Descriptor{
+			Platform: &v1.Platform{OS: "linux", Architecture: architecture, Variant: variant}}}
+	}
+	index := mutate.AppendManifests(empty.Index, add("s390x", ""), add(here.Architecture, "v9"), add(here.Architecture, ""))
+	source := pushIndex(t, server, "app", index)
+	s := openStore(t, nil, server.host)
+	pulled := mustPull(t, s, source)
+	wantFile(t, filepath.Join(pulled.Layers[0], "arch"), here.Architecture)
+
+	source.Platform = Platform{Architecture: "s390x"}
+	wantFile(t, filepath.Join(mustPull(t, s, source).Layers[0], "arch"), "s390x")
+
+	source.Platform = Platform{Architecture: "vax"}
+	_, err := pull(t, s, source)
+	wantError(t, err, "linux/vax", "linux/s390x", "linux/"+here.Architecture+"/v9")
+}
+
+func TestSourceReference(t *testing.T) {
+	t.Parallel()
+	digest := digestOf([]byte("x"))
+	for _, test := range []struct {
+		source       Source
+		name, tag    string
+		digest, fail string
+	}{
+		{source: Source{Repository: "busybox"}, name: "index.docker.io/library/busybox", tag: "latest"},
+		{source: Source{Repository: "busybox:1.36"}, name: "index.docker.io/library/busybox", tag: "1.36"},
+		{source: Source{Repository: "r.example:5000/a/b", Tag: "v1"}, name: "r.example:5000/a/b", tag: "v1"},
+		{source: Source{Repository: "r.example/a", Tag: "v1", Digest: digest}, name: "r.example/a", digest: digest},
+		{source: Source{Repository: "r.example/a:v1@" + digest}, name: "r.example/a", digest: digest},
+		{source: Source{Repository: "r.example/a", Digest: "sha256:00"}, fail: "64 hexadecimal"},
+		{source: Source{Repository: "r.example/a", Digest: "sha512:00"}, fail: "64 hexadecimal"},
+		{source: Source{Repository: "r.example/a:v1", Tag: "v2"}, fail: "two tags"},
+		{source: Source{Repository: "r.example/../a"}, fail: "repository"},
+		{source: Source{Repository: "r.example/a", Tag: "../../x"}, fail: "tag"},
+		{source: Source{Repository: ""}, fail: "repository"},
+	} {
+		repository, tag, digest, err := test.source.reference()
+		if test.fail != "" {
+			wantError(t, err, test.fail)
+			continue
+		}
+		if err != nil || repository.Name() != test.name || tag != test.tag || digest != test.digest {
+			t.Errorf("%+v: %s %q %q %v, want %s %q %q", test.source, repository.Name(), tag, digest, err, test.name, test.tag, test.digest)
+		}
+	}
+}
+
+// TestKilledPull leaves what a killed process leaves: the next Open removes it, but not what a living one works on.
+func TestKilledPull(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, nil)
+	living, err := openWorkspace(s.temporary())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer living.Close()
+	dead := filepath.Join(s.temporary(), "dead")
+	if err := os.MkdirAll(filepath.Join(dead, "new", "fs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(s.config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dead); !isMissing(err) {
+		t.Errorf("what a killed pull left is still there: %v", err)
+	}
+	if _, err := os.Stat(living.path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPullCancelled(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	source := server.push(t, "app", imageOf(t, layerOf(t, archive(t, file("a", "b")))))
+	s := openStore(t, nil, server.host)
+	pinned, err := s.Resolve(t.Context(), source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = s.Pull(ctx, pinned)
+	wantError(t, err, "canceled")
+	wantClean(t, s)
+}
