@@ -83,7 +83,7 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if err != nil {
 		return err
 	}
-	m := made{id: p.id, spec: s, account: account, stage: stageDirectory, work: filepath.Join(workParent, p.id[strings.LastIndex(p.id, "-o-")+3:]), rootless: r.rootless}
+	m := made{id: p.id, spec: s, account: account, stage: stageDirectory, work: filepath.Join(workParent, p.id[strings.LastIndex(p.id, "-o-")+3:]), rootless: r.rootless, narrow: p.image.narrow()}
 	if m.env, err = m.environment(p.image, s.Hermetic); err != nil {
 		return err
 	}
