@@ -174,7 +174,7 @@ func decode(raw []byte, into any) error {
 	depth := 0
 	for decoder := json.NewDecoder(bytes.NewReader(raw)); ; {
 		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && depth == 0 {
 			break
 		}
 		if err != nil {

@@ -211,7 +211,7 @@ func (s *Store) expand(work string, source *compressed, body io.Closer, b blob, 
 		}
 		return nil, nil, sourceError(source, err)
 	}
-	return &layerRecord{DiffID: b.diffID, Bytes: archive.taken + u.bytes, Entries: u.entries, Size: u.size, Opaque: u.isOpaque()}, u.notes(), nil
+	return &layerRecord{DiffID: b.diffID, Bytes: archive.taken + u.bytes, Entries: u.entries, Size: u.size, Opaque: u.opaqueRoot}, u.notes(), nil
 }
 
 // sourceError prefers the reason why the source ended to what decompression made of it.

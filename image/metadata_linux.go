@@ -17,6 +17,7 @@ const xattrRecord = "SCHILY.xattr."
 // white carries out a whiteout: it hides what a lower layer has, and never an entry of this layer.
 func (u *unpacker) white(parent int, directory, base string) error {
 	if base == opaqueWhiteout {
+		u.opaqueRoot = u.opaqueRoot || parent == u.root
 		return u.opaque(parent)
 	}
 	hidden := strings.TrimPrefix(base, whiteout)
@@ -73,13 +74,6 @@ func (u *unpacker) replaceWhiteout(parent int, base string) error {
 
 func isWhiteout(stat *unix.Stat_t) bool {
 	return stat.Mode&unix.S_IFMT == unix.S_IFCHR && stat.Rdev == 0
-}
-
-// isOpaque reports whether the directory hides all below it.
-func (u *unpacker) isOpaque() bool {
-	value := make([]byte, 8)
-	count, err := unix.Fgetxattr(u.root, u.overlay()+"opaque", value)
-	return err == nil && string(value[:count]) == "y"
 }
 
 // describe sets owner, mode, extended attributes and times, in the order in which none undoes another.

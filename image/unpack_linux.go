@@ -36,9 +36,10 @@ type unpacker struct {
 	entries    int64
 	skipped    map[string]int
 	sealed     bool // no directory is made any more
+	opaqueRoot bool // the layer hides all below it
 }
 
-// unpack writes the archive into dir, which is empty. It reports what it skipped, and whether the layer hides all below it.
+// unpack writes the archive into dir, which is empty. What it returns counts also where it fails.
 func unpack(from io.Reader, dir string, rootless bool, left *budget, limits Limits) (*unpacker, error) {
 	root, err := unix.Open(dir, unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -7,7 +7,10 @@ import (
 	"io"
 )
 
-type unpacker struct{ size, entries, bytes int64 }
+type unpacker struct {
+	size, entries, bytes int64
+	opaqueRoot           bool
+}
 
 // unpack needs overlayfs's forms, which only Linux has.
 func unpack(io.Reader, string, bool, *budget, Limits) (*unpacker, error) {
@@ -15,4 +18,3 @@ func unpack(io.Reader, string, bool, *budget, Limits) (*unpacker, error) {
 }
 
 func (u *unpacker) notes() []string { return nil }
-func (u *unpacker) isOpaque() bool  { return false }
