@@ -25,7 +25,7 @@ func FuzzParse(f *testing.F) {
 		"jobs: [{name: j, plan: [{across: [{var: x, values: [1, a], max_in_flight: all}, {var: k, values: ((v:l))}], fail_fast: true, do: [{task: t-((.:x)), file: a/b}]}]}]",
 		"jobs: [{name: j, plan: [{across: [{var: x, values: ((.:y))}], in_parallel: [{load_var: z, file: a/((.:x)), timeout: ((.:x))}], on_abort: {try: {across: [{var: b, values: []}], task: ((.:b)), file: a/b}}}]}]",
 		"jobs: [{name: j, plan: [{task: t, image: i, privileged: true, hermetic: false, container_limits: {cpu: 1, memory: 1GB}, config: {platform: linux, run: {path: x, user: u}}}]}]",
-		"jobs: [{name: j, plan: [{task: t, config: {platform: linux, image_resource: {type: registry-image, source: {repository: r}, params: {}, version: {a: b}}, run: {path: x}}}]}]",
+		"jobs: [{name: j, plan: [{task: t, config: {platform: linux, image_resource: {type: registry-image, source: {repository: r}, params: {}, version: {a: b}}, caches: [{path: c}, {path: ((x))}], run: {path: x}}}]}]",
 	} {
 		f.Add([]byte(in))
 	}

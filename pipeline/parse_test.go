@@ -134,7 +134,7 @@ func TestParseErrors(t *testing.T) {
 	t.Parallel()
 	const taskFields = "; allowed: across, attempts, config, container_limits, ensure, fail_fast, file, hermetic, image, input_mapping, on_abort, on_error, on_failure, on_success, output_mapping, params, privileged, task, timeout, vars"
 	const jobFields = "; allowed: build_log_retention, build_logs_to_retain, disable_manual_trigger, disable_reruns, ensure, interruptible, max_in_flight, name, old_name, on_abort, on_error, on_failure, on_success, plan, public, serial, serial_groups"
-	const configFields = "; allowed: container_limits, image_resource, inputs, outputs, params, platform, run"
+	const configFields = "; allowed: caches, container_limits, image_resource, inputs, outputs, params, platform, run"
 	const mirror = "; there are registry-image, and mock with source.mirror_self, which means this machine"
 	step := func(s string) string { return "jobs:\n- name: j\n  plan:\n  - " + s + "\n" }
 	config := func(s string) string {
@@ -231,7 +231,12 @@ func TestParseErrors(t *testing.T) {
 		{"misplaced path", config("path: x"), "p.yml:9:7: misplaced field \"path\" in a task config: it belongs in run of a task config" + configFields},
 		{"misplaced config", config("attempts: 2"), "p.yml:9:7: misplaced field \"attempts\" in a task config: it belongs in a task step" + configFields},
 		{"near config", config("ouputs: []"), "p.yml:9:7: unknown field \"ouputs\" in a task config; did you mean \"outputs\"?" + configFields},
-		{"caches", config("caches: [{path: x}]"), "p.yml:9:7: \"caches\" in a task config: not yet in writ"},
+		{"cache", config("caches: [x]"), "p.yml:9:16: a cache must be a mapping, not a string; allowed: path"},
+		{"cache without path", config("caches: [{}]"), "p.yml:9:16: a cache needs a path"},
+		{"cache path", config("caches: [{path: ''}]"), "p.yml:9:23: path of a cache must not be empty"},
+		{"cache field", config("caches: [{path: x, name: y}]"), "p.yml:9:26: misplaced field \"name\" in a cache: it belongs in a job; allowed: path"},
+		{"caches at one path", config("caches: [{path: x}, {path: ./x/}]"), "p.yml:9:34: cache: the path \"./x/\" is already that of another cache"},
+		{"cache at an output", config("outputs: [{name: x}]\n      caches: [{path: x}]"), "p.yml:10:23: cache: the path \"x\" is already that of output \"x\""},
 		{"rootfs_uri", config("rootfs_uri: x"), "p.yml:9:7: \"rootfs_uri\" in a task config: not yet in writ"},
 		{"config limits", config("container_limits: 3"), "p.yml:9:25: container_limits must be a mapping, not a number; allowed: cpu, memory"},
 		{"input without name", config("inputs: [{path: x}]"), "p.yml:9:16: an input needs a name"},

@@ -99,7 +99,7 @@ func (p Pipeline) Job(name string) (Job, error) {
 	return Job{}, fmt.Errorf("%s: no job %q%s; jobs: %s", p.File, name, nearest.Suggestion(name, names), strings.Join(names, ", "))
 }
 
-// CheckPaths asks reserved about every path of an input and output that is known before a run, in all jobs. Its error
+// CheckPaths asks reserved about every path of an input, output and cache that is known before a run, in all jobs. Its error
 // names the file, the line and the path.
 func (p Pipeline) CheckPaths(reserved func(path string) error) error {
 	var problems Errors

@@ -76,8 +76,8 @@ func trySchema() schema {
 }
 
 func taskConfigSchema() schema {
-	return schema{"a task config", []string{"container_limits", "image_resource", "inputs", "outputs", "params", "platform", "run"},
-		[]string{"caches", "rootfs_uri"}}
+	return schema{"a task config", []string{"caches", "container_limits", "image_resource", "inputs", "outputs", "params", "platform", "run"},
+		[]string{"rootfs_uri"}}
 }
 
 func imageSchema() schema {
@@ -94,6 +94,10 @@ func inputSchema() schema {
 
 func outputSchema() schema {
 	return schema{"an output", []string{"name", "path"}, nil}
+}
+
+func cacheSchema() schema {
+	return schema{"a cache", []string{"path"}, nil}
 }
 
 func runSchema() schema {

@@ -22,6 +22,7 @@ type TaskConfig struct {
 	Platform string
 	Inputs   []Input
 	Outputs  []Output
+	Caches   []Cache
 	Params   map[string]string // the environment
 	Path     string            // executable
 	Args     []string
@@ -49,7 +50,13 @@ type Output struct {
 	place
 }
 
-// place is where an input or output stands in its file, and its path as it is written there.
+// Cache is a directory that a task finds as the last run of its step left it.
+type Cache struct {
+	Path string
+	place
+}
+
+// place is where an input, output or cache stands in its file, and its path as it is written there.
 type place struct {
 	at      Error
 	written string // empty: a var that is not filled in
@@ -153,7 +160,7 @@ func (c TaskConfig) CheckPlatform(want string) error {
 	return at
 }
 
-// CheckPaths asks reserved about every path of an input and output, as it is written.
+// CheckPaths asks reserved about every path of an input, output and cache, as it is written.
 func (c TaskConfig) CheckPaths(reserved func(path string) error) error {
 	return c.reservedPaths(reserved).orNil()
 }
@@ -177,6 +184,9 @@ func (c TaskConfig) reservedPaths(reserved func(path string) error) (problems Er
 	}
 	for _, output := range c.Outputs {
 		ask(output.place, "output", output.Name)
+	}
+	for _, cache := range c.Caches {
+		ask(cache.place, "cache", cache.Path)
 	}
 	return problems
 }
@@ -206,6 +216,7 @@ func (r *reader) taskConfig(n *node) TaskConfig {
 	c.Limits = r.limits(fields["container_limits"])
 	c.Params = r.params(fields["params"])
 	r.artifacts(&c, fields)
+	r.caches(&c, fields["caches"])
 	if run := fields["run"]; run != nil {
 		r.run(&c, run)
 	} else if whole {
@@ -244,62 +255,6 @@ func (r *reader) params(n *node) map[string]string {
 		all[name] = text
 	}
 	return all
-}
-
-// artifacts reads inputs and outputs. An output at the path of an input is that input, changed.
-func (r *reader) artifacts(c *TaskConfig, fields map[string]*node) {
-	taken := map[string]string{}
-	for _, n := range r.list(fields["inputs"], "inputs") {
-		members, whole := r.object(n, inputSchema())
-		optional := r.boolean(members["optional"], "optional")
-		if name, path, at, ok := r.artifact(n, "input", members, whole, taken); ok {
-			c.Inputs = append(c.Inputs, Input{name, path, optional, at})
-		}
-	}
-	taken = map[string]string{}
-	names := map[string]bool{}
-	for _, n := range r.list(fields["outputs"], "outputs") {
-		members, whole := r.object(n, outputSchema())
-		name, path, at, ok := r.artifact(n, "output", members, whole, taken)
-		if !ok {
-			continue
-		}
-		if names[name] && name != "" {
-			r.fail(n, "output %s is there twice", members["name"].quoted())
-		}
-		names[name] = true
-		c.Outputs = append(c.Outputs, Output{name, path, at})
-	}
-}
-
-// artifact reads an input's or output's name and path; they are empty where a var stands. taken are the others' paths.
-func (r *reader) artifact(n *node, what string, members map[string]*node, whole bool, taken map[string]string) (name, path string, at place, ok bool) {
-	if members["name"] == nil {
-		if members != nil && whole {
-			r.fail(n, "an %s needs a name", what)
-		}
-		return "", "", place{}, false
-	}
-	name = r.name(members["name"], "an "+what+"'s name")
-	at = place{r.at(n), name}
-	shown := members["name"].quoted()
-	if given := members["path"]; given != nil {
-		text, isText := r.text(given, "path of an "+what)
-		if !isText || text != "" {
-			at.written, shown = text, given.quoted()
-		}
-	}
-	if at.written == "" {
-		return name, "", at, true
-	}
-	path = cleanPath(at.written)
-	if other, is := taken[path]; is && what == "input" { // Concourse takes this; the later one is seen
-		r.warn(n, "input %s hides input %s, which has the same path %s", members["name"].quoted(), other, shown)
-	} else if is {
-		r.fail(n, "output %s: the path %s is already that of output %s", members["name"].quoted(), shown, other)
-	}
-	taken[path] = members["name"].quoted()
-	return name, path, at, true
 }
 
 // cleanPath makes a path clean. As with Concourse a relative one never leaves the working directory: its .. are removed.

@@ -79,6 +79,13 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 		return delivery.Wrap(rt, s, delivery.Config{Log: log})
 	}
 	plan.base.Kinds = kinds(log, redactor.Add)
+	caches := build.NewCacheStore(runtime.Runtime, cacheDirectory(loaded, f), container.CopyTree, log)
+	plan.base.Caches = caches
+	defer func() {
+		if err := caches.Close(killed); err != nil {
+			log.Warn("caches of tasks are not kept", "error", err)
+		}
+	}()
 	for _, job := range plan.jobs {
 		check := plan.base
 		check.Job = job
@@ -88,6 +95,15 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 	}
 	plan.notices = runtime.notices
 	return plan.run(ctx, minter)
+}
+
+// cacheDirectory is where the caches of tasks are kept for the next run. A server's data directory is its own, so with one
+// they last as long as the run.
+func cacheDirectory(loaded config.Config, f runFlags) string {
+	if f.server != "" {
+		return ""
+	}
+	return filepath.Join(loaded.Server.Data, "caches")
 }
 
 // stamp gives entries that have no time the present one.

@@ -18,15 +18,16 @@ import (
 type mounted struct {
 	mounts  []container.Mount
 	outputs map[string]container.Volume // artifact -> volume
-	all     []container.Volume
+	all     []container.Volume          // of inputs and outputs
+	caches  map[string]container.Volume // by key
 }
 
 // mount forks the inputs and makes the outputs. An output at the path of an input is the input's own fork.
 func (b *build) mount(ctx context.Context, at frame, t *pipeline.Task, c pipeline.TaskConfig) (m mounted, err error) {
-	m.outputs = map[string]container.Volume{}
+	m.outputs, m.caches = map[string]container.Volume{}, map[string]container.Volume{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, m.close(nil))
+			err = errors.Join(err, b.unmount(m, nil))
 		}
 	}()
 	found, err := b.inputs(ctx, at, t, c)
@@ -60,6 +61,15 @@ func (b *build) mount(ctx context.Context, at frame, t *pipeline.Task, c pipelin
 			return m, fmt.Errorf("output %q: output_mapping gives two outputs this name", name)
 		}
 		m.outputs[name] = placed[output.Path]
+	}
+	for _, cache := range c.Caches {
+		key := b.cacheKey(t.Name, cache.Path)
+		volume, err := b.takeCache(ctx, key)
+		if err != nil {
+			return m, fmt.Errorf("cache %q: %w", cache.Path, err)
+		}
+		m.caches[key] = volume
+		m.mounts = append(m.mounts, container.Mount{Path: cache.Path, Volume: volume})
 	}
 	return m, nil
 }
@@ -98,8 +108,8 @@ func mapped(mapping map[string]string, name string) string {
 	return name
 }
 
-// close closes the volumes that are not kept.
-func (m mounted) close(kept map[string]container.Volume) error {
+// unmount keeps the caches, and closes the volumes that are not kept.
+func (b *build) unmount(m mounted, kept map[string]container.Volume) error {
 	var problems []error
 	for _, volume := range m.all {
 		keep := false
@@ -109,6 +119,9 @@ func (m mounted) close(kept map[string]container.Volume) error {
 		if !keep {
 			problems = append(problems, volume.Close())
 		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.caches)) {
+		problems = append(problems, b.keepCache(key, m.caches[key]))
 	}
 	return errors.Join(problems...)
 }

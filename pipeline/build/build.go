@@ -60,6 +60,7 @@ type Config struct {
 	Reserved  func(path string) error                                      // says why an input or output may not be at a path
 	Platform  string                                                       // of task configs; empty: this machine's
 	Image     Image                                                        // makes images ready; nil: the runtime has no containers
+	Caches    Caches                                                       // of tasks; nil: each attempt finds an empty one
 	Kill      context.Context                                              // when it ends hooks are ended too; nil: never
 	Grace     time.Duration                                                // for hooks of an aborted build; 0: DefaultGrace
 	Now       func() time.Time                                             // of entries; nil: time.Now

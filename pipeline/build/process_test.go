@@ -151,7 +151,7 @@ func TestTaskFile(t *testing.T) {
 		{"a link out", "ci/out.yml", body, `t task file "ci/out.yml": statat out.yml: path escapes from parent`},
 		{"dots out", "ci/../../../etc/passwd", body, `t task file "ci/../../../etc/passwd": statat ../../../etc/passwd: path escapes from parent`},
 		{"malformed", "ci/sub/t.yml", "a: b: c\n", "t ci/sub/t.yml:1: malformed YAML: mapping values are not allowed in this context"},
-		{"unknown field", "ci/sub/t.yml", "platform: linux\nruns: {}\n", `t ci/sub/t.yml:2:1: unknown field "runs" in a task config; did you mean "run"?; allowed: container_limits, image_resource, inputs, outputs, params, platform, run`},
+		{"unknown field", "ci/sub/t.yml", "platform: linux\nruns: {}\n", `t ci/sub/t.yml:2:1: unknown field "runs" in a task config; did you mean "run"?; allowed: caches, container_limits, image_resource, inputs, outputs, params, platform, run`},
 		{"reserved", "ci/sub/t.yml", body + "outputs: [{name: o, path: /run/writ/x}]\n", `t ci/sub/t.yml:5:11: output "o": path "/run/writ/x" is reserved: /run/writ is where the run's identity is`},
 		{"undefined", "ci/sub/t.yml", body + "inputs: [{name: ((nothing))}]\n", "t undefined vars: nothing"},
 	} {

@@ -47,7 +47,7 @@ func (b *build) try(ctx context.Context, t *pipeline.Task, at frame, log *stepLo
 		if !ran {
 			kept = nil
 		}
-		problems := []error{m.close(kept)}
+		problems := []error{b.unmount(m, kept)}
 		for _, name := range slices.Sorted(maps.Keys(kept)) {
 			problems = append(problems, at.scope.put(name, kept[name]))
 		}
