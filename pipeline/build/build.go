@@ -125,6 +125,7 @@ type build struct {
 	scope   *scope
 	copying sync.Mutex // of the user's directories
 	sources sources
+	titles  titles
 }
 
 // Run runs the job's plan. When ctx ends the build is aborted: what runs is ended, its on_abort and ensure hooks run, for at
@@ -149,7 +150,7 @@ func Run(ctx context.Context, c Config) (Status, error) {
 	c.Session.OnMint(func(m workload.Minted) { c.AddSecret(m.Token) })
 	b := &build{
 		Config: c, job: job, name: c.Session.Run().Build,
-		scope: newScope(), sources: sources{all: map[string]*opening{}},
+		scope: newScope(), sources: sources{all: map[string]*opening{}}, titles: titles{all: map[title]bool{}},
 	}
 	b.sink = &sink{next: c.Sink, now: c.Now}
 	stop := b.clocks(ctx)

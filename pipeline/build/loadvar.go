@@ -13,7 +13,7 @@ func (b *build) loadVar(ctx context.Context, l *pipeline.LoadVar, at frame) outc
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
-	log := b.stepLog(l.Name, at)
+	log := b.begin(l.Name, at)
 	log.entry(journal.Start, "initializing")
 	data, err := b.file(ctx, at, "file of load_var", l.File)
 	var value any

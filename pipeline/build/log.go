@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -55,14 +56,51 @@ func (s *sink) err() error {
 	return s.first
 }
 
-// stepLog writes the entries of one attempt of a task.
+// stepLog writes the entries of one attempt of a step.
 type stepLog struct {
 	b    *build
 	like journal.Entry
+	held bool // like's title is in use until the end
+}
+
+// titles are the names under which steps that run now stand in the log: no two have the same at a time.
+type titles struct {
+	mu  sync.Mutex
+	all map[title]bool
+}
+
+type title struct {
+	step    string
+	attempt int
+}
+
+// take takes step, or, while another has it, "step [2]" and so on.
+func (t *titles) take(step string, attempt int) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	name := step
+	for n := 2; t.all[title{name, attempt}]; n++ {
+		name = fmt.Sprintf("%s [%d]", step, n)
+	}
+	t.all[title{name, attempt}] = true
+	return name
+}
+
+func (t *titles) give(step string, attempt int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.all, title{step, attempt})
+}
+
+// begin is the log of a step that runs from now on; its end must be logged.
+func (b *build) begin(name string, at frame) *stepLog {
+	log := b.stepLog(name, at)
+	log.like.Step, log.held = b.titles.take(log.like.Step, at.attempt), true
+	return log
 }
 
 func (b *build) stepLog(name string, at frame) *stepLog {
-	return &stepLog{b, journal.Entry{Job: b.job.Name, Build: b.name, Step: at.title(name), Attempt: at.attempt}}
+	return &stepLog{b: b, like: journal.Entry{Job: b.job.Name, Build: b.name, Step: at.title(name), Attempt: at.attempt}}
 }
 
 func (l *stepLog) entry(kind journal.Kind, text string) {
@@ -105,6 +143,9 @@ func (l *stepLog) finish(end outcome, exit *int) {
 		e.Status = string(Failed)
 	}
 	l.b.sink.append(e)
+	if l.held {
+		l.b.titles.give(e.Step, e.Attempt)
+	}
 }
 
 // stream is where a process writes; closing it ends the last line.

@@ -85,6 +85,27 @@ func TestFailFastLog(t *testing.T) {
 	})
 }
 
+// Steps of one name at the same time can be told apart in the log, and have their own name in the identity.
+func TestSameNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, _, log, minter := config(t, "plan: [{in_parallel: [{T(a sleep)}, {T(a sleep)}, {T(a sleep)}]}, {T(a ok)}]")
+		if status, err := Run(t.Context(), c); status != Succeeded || err != nil {
+			t.Fatal(status, err)
+		}
+		got := log.lines(journal.Finish)
+		slices.Sort(got)
+		if want := []string{"a [2] succeeded", "a [3] succeeded", "a succeeded", "a succeeded", "succeeded"}; !slices.Equal(got, want) {
+			t.Errorf("log: %q", got)
+		}
+		for _, s := range minter.Begun()[1:] {
+			if s.Task != "a" || s.Step != "a" {
+				t.Errorf("identity %+v", s)
+			}
+		}
+	})
+}
+
 // Steps at the same time share artifacts, sources and the log.
 func TestParallelState(t *testing.T) {
 	t.Parallel()

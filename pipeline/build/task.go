@@ -20,7 +20,7 @@ func (b *build) task(ctx context.Context, t *pipeline.Task, at frame) outcome {
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
-	log := b.stepLog(t.Name, at)
+	log := b.begin(t.Name, at)
 	exit, err := b.try(ctx, t, at, log)
 	return log.end(ctx, exit, err)
 }
