@@ -173,3 +173,14 @@ func usualMode(name string) uint32 {
 	}
 	return 0o755
 }
+
+// hidesLower reports whether a directory of a layer hides what lower layers have there.
+func hidesLower(directory string) bool {
+	value := make([]byte, 8)
+	for _, name := range []string{"trusted.overlay.opaque", "user.overlay.opaque"} {
+		if count, err := unix.Lgetxattr(directory, name, value); err == nil && string(value[:count]) == "y" {
+			return true
+		}
+	}
+	return false
+}

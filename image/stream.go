@@ -1,6 +1,7 @@
 package image
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"context"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
@@ -83,19 +85,54 @@ func decompress(from io.Reader) (io.ReadCloser, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	switch {
-	case bytes.HasPrefix(first, []byte{0x1f, 0x8b}):
+	switch compressionOf(first) {
+	case gzipForm:
 		return gzip.NewReader(buffered)
-	case bytes.HasPrefix(first, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case zstdForm:
 		decoder, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			return nil, err
 		}
 		return decoder.IOReadCloser(), nil
-	case bytes.HasPrefix(first, []byte{0xfd, '7', 'z', 'X', 'Z'}), bytes.HasPrefix(first, []byte("BZh")):
+	case otherForm:
 		return nil, errors.New("compression is neither gzip nor zstd")
 	}
 	return io.NopCloser(buffered), nil
+}
+
+// A form is how an archive is compressed.
+type form int
+
+const (
+	uncompressedForm form = iota
+	gzipForm
+	zstdForm
+	otherForm // xz or bzip2
+)
+
+func compressionOf(first []byte) form {
+	switch {
+	case bytes.HasPrefix(first, []byte{0x1f, 0x8b}):
+		return gzipForm
+	case bytes.HasPrefix(first, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return zstdForm
+	case bytes.HasPrefix(first, []byte{0xfd, '7', 'z', 'X', 'Z'}), bytes.HasPrefix(first, []byte("BZh")):
+		return otherForm
+	}
+	return uncompressedForm
+}
+
+// isSparse reports whether a file has holes, which are not in the archive but count all the same.
+func isSparse(header *tar.Header) bool {
+	if header.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for key := range header.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 // A readAhead reads in a goroutine of its own, so that decompression and the writing of files overlap.

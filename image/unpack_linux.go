@@ -293,18 +293,6 @@ func (u *unpacker) file(parent int, name string, header *tar.Header, content io.
 	return u.describe(fd, header)
 }
 
-func isSparse(header *tar.Header) bool {
-	if header.Typeflag == tar.TypeGNUSparse {
-		return true
-	}
-	for key := range header.PAXRecords {
-		if strings.HasPrefix(key, "GNU.sparse.") {
-			return true
-		}
-	}
-	return false
-}
-
 // other makes what has no content: a symbolic link or a fifo.
 func (u *unpacker) other(parent int, name string, header *tar.Header, make func() error) error {
 	err := make()

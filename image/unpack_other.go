@@ -18,3 +18,5 @@ func unpack(io.Reader, string, bool, *budget, Limits) (*unpacker, error) {
 }
 
 func (u *unpacker) notes() []string { return nil }
+
+func hidesLower(string) bool { return false }
