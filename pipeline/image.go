@@ -31,6 +31,39 @@ func (l Limits) Over(base Limits) Limits {
 	return base
 }
 
+// Images are the images that a job's tasks name and that are known before it runs: a config in a task file is not, nor one
+// with ((vars)).
+func (j Job) Images() (found []ImageResource) {
+	j.Plan.Walk(func(t *Task) {
+		if t.Config == nil || t.imaged {
+			return
+		}
+		image := t.Config.root.get("image_resource")
+		if known := t.Config.known.Image; known != nil && image != nil && !image.unsettled() {
+			found = append(found, *known)
+		}
+	})
+	return found
+}
+
+// unsettled tells whether there is a ((var)) below n.
+func (n *node) unsettled() bool {
+	if n.open {
+		return true
+	}
+	for _, item := range n.items {
+		if item.unsettled() {
+			return true
+		}
+	}
+	for _, p := range n.pairs {
+		if p.key.unsettled() || p.value.unsettled() {
+			return true
+		}
+	}
+	return false
+}
+
 // CheckImage refuses, with its line, an image that is known before the run: for a runtime without containers.
 func (t *Task) CheckImage() error {
 	switch {

@@ -73,7 +73,7 @@ type Runtime struct {
 
 // New makes the runtime's own directory. Close removes it. It does not try whether containers can be had: Probe does.
 func New(c Config) (*Runtime, error) {
-	r := &Runtime{config: c, base: c.BaseDir, grace: c.KillGrace, log: c.Log, rootless: os.Geteuid() != 0 || inUserNamespace(), maps: map[mapping]*os.File{}}
+	r := &Runtime{config: c, base: c.BaseDir, grace: c.KillGrace, log: c.Log, rootless: Rootless(), maps: map[mapping]*os.File{}}
 	if r.base == "" {
 		r.base = container.DefaultBase()
 	}
@@ -146,6 +146,10 @@ func findCommand(name string) (string, error) {
 	}
 	return "", &NoRuntimeError{strings.Join(names, ", ") + " not found in PATH"}
 }
+
+// Rootless tells whether this process is an ordinary user, or root only inside a user namespace: its containers have one user,
+// and its layers are those of an ordinary user.
+func Rootless() bool { return os.Geteuid() != 0 || inUserNamespace() }
 
 // inUserNamespace tells whether this process is root only inside a user namespace.
 func inUserNamespace() bool {

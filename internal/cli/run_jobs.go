@@ -55,7 +55,11 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 	}
 	ctx, killed, stop := a.abortOn(cmd.Context())
 	defer stop()
-	runtime, err := openRuntime(ctx, name, f.server != "", loaded.Container, log)
+	sink, closeSink := a.sink(f.asJSON)
+	defer closeSink()
+	redactor := journal.NewRedactor(stamp{sink})
+	note := func(text string) { _ = redactor.Append(journal.Entry{Kind: journal.Note, Text: text}) } // the journal fails again in the build
+	runtime, err := openRuntime(ctx, name, f.server != "", loaded.Container, note, log)
 	if err != nil {
 		return err
 	}
@@ -71,9 +75,6 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 	}
 	defer closeMinter()
 
-	sink, closeSink := a.sink(f.asJSON)
-	defer closeSink()
-	redactor := journal.NewRedactor(stamp{sink})
 	plan.base.Runtime, plan.base.Sink, plan.base.AddSecret, plan.base.Kill = runtime.Runtime, redactor, redactor.Add, killed
 	plan.base.Wrap = func(rt container.Runtime, s *workload.Session) container.Runtime {
 		return delivery.Wrap(rt, s, delivery.Config{Log: log})
@@ -86,6 +87,9 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 			log.Warn("caches of tasks are not kept", "error", err)
 		}
 	}()
+	if runtime.images != nil {
+		plan.base.Image = runtime.images.prepare
+	}
 	for _, job := range plan.jobs {
 		check := plan.base
 		check.Job = job
@@ -93,8 +97,32 @@ func (a *app) runPipeline(cmd *cobra.Command, file string, f runFlags) error {
 			return err
 		}
 	}
+	if runtime.images != nil {
+		if err := plan.pin(ctx, runtime.images); err != nil {
+			return err
+		}
+	}
 	plan.notices = runtime.notices
 	return plan.run(ctx, minter)
+}
+
+// pin pins the images of all jobs.
+func (p *plan) pin(ctx context.Context, all *images) error {
+	var resources []pipeline.ImageResource
+	for _, name := range p.jobs {
+		job, err := p.base.Pipeline.Job(name)
+		if err != nil {
+			return err
+		}
+		resources = append(resources, job.Images()...)
+	}
+	if err := all.pin(ctx, resources); err != nil {
+		if ctx.Err() != nil {
+			return exit{statusAborted, nil}
+		}
+		return err
+	}
+	return nil
 }
 
 // cacheDirectory is where the caches of tasks are kept for the next run. A server's data directory is its own, so with one

@@ -17,6 +17,7 @@ import (
 type taskRuntime struct {
 	container.Runtime
 	notices []string
+	images  *images // nil: it has none
 	close   func() error
 }
 
@@ -42,11 +43,11 @@ func (f runFlags) runtimeName(configured string) (string, error) {
 }
 
 // openRuntime opens what tasks run in. Auto is containers where they can be had; else, without a server, plain processes.
-func openRuntime(ctx context.Context, name string, withServer bool, c config.Container, log *slog.Logger) (*taskRuntime, error) {
+func openRuntime(ctx context.Context, name string, withServer bool, c config.Container, note func(string), log *slog.Logger) (*taskRuntime, error) {
 	if name == "process" {
 		return openProcess(log)
 	}
-	containers, err := openContainers(ctx, c, log)
+	containers, err := openContainers(ctx, c, note, log)
 	switch {
 	case err == nil:
 		return containers, nil
@@ -78,18 +79,22 @@ func openProcess(log *slog.Logger) (*taskRuntime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &taskRuntime{rt, []string{process.Notice}, rt.Close}, nil
+	return &taskRuntime{Runtime: rt, notices: []string{process.Notice}, close: rt.Close}, nil
 }
 
-func openContainers(ctx context.Context, c config.Container, log *slog.Logger) (*taskRuntime, error) {
-	rt, err := oci.New(oci.Config{Applets: shell.Names(), Command: c.Command, Network: oci.Network(c.Network), Log: log})
+func openContainers(ctx context.Context, c config.Container, note func(string), log *slog.Logger) (*taskRuntime, error) {
+	all, err := openImages(c, note)
+	if err != nil {
+		return nil, err
+	}
+	rt, err := oci.New(oci.Config{Applets: shell.Names(), Command: c.Command, Network: oci.Network(c.Network), Images: all.find, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	if err := rt.Probe(ctx); err != nil {
 		return nil, errors.Join(err, rt.Close())
 	}
-	opened := &taskRuntime{Runtime: rt, close: rt.Close}
+	opened := &taskRuntime{Runtime: rt, images: all, close: func() error { return errors.Join(rt.Close(), all.close()) }}
 	if notice := rt.Notice(); notice != "" {
 		opened.notices = append(opened.notices, notice)
 	}

@@ -55,6 +55,11 @@ type Container struct {
 	Runtime string // auto, process or oci; empty: not said
 	Command string // the OCI runtime; empty: the first of runc, crun and youki
 	Network string // of containers: pasta or host; empty: pasta where it works
+
+	ImageCache         string            // directory of unpacked images
+	ImageCacheBytes    int64             // at most, of layers that no run uses; 0: 20 GiB
+	RegistryMirrors    map[string]string // registry host -> host that is asked first
+	InsecureRegistries []string          // hosts that may speak plain HTTP or have an unknown certificate
 }
 
 // Options say where to look.
@@ -149,6 +154,9 @@ func (c Config) validate() error {
 	if runtimes := []string{"", "auto", "process", "oci"}; !slices.Contains(runtimes, c.Container.Runtime) {
 		return c.Blame(fmt.Errorf("container.runtime %q: want %s", c.Container.Runtime, strings.Join(runtimes[1:], ", ")))
 	}
+	if c.Container.ImageCacheBytes < 0 {
+		return c.Blame(fmt.Errorf("container.imageCacheBytes %d is negative", c.Container.ImageCacheBytes))
+	}
 	if networks := []string{"", "pasta", "host"}; !slices.Contains(networks, c.Container.Network) {
 		return c.Blame(fmt.Errorf("container.network %q: want %s", c.Container.Network, strings.Join(networks[1:], " or ")))
 	}
@@ -179,6 +187,13 @@ func (l *loader) defaults() error {
 	}
 	if c.Server.Socket == "" {
 		c.Server.Socket = filepath.Join(c.Server.Data, "writ.sock")
+	}
+	if c.Container.ImageCache == "" {
+		directory, err := l.userDirectory("XDG_CACHE_HOME", ".cache")
+		if err != nil {
+			return fmt.Errorf("container.imageCache: %w", err)
+		}
+		c.Container.ImageCache = filepath.Join(directory, "images")
 	}
 	return nil
 }

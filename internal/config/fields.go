@@ -39,6 +39,10 @@ func fields() []field {
 			members: map[string][]string{"": {"uid", "teams"}}},
 		{key: "container.runtime", what: "auto, process or oci", text: true, pointer: func(c *Config) any { return &c.Container.Runtime }},
 		{key: "container.command", what: "the name or path of an OCI runtime", text: true, pointer: func(c *Config) any { return &c.Container.Command }},
+		{key: "container.imageCache", what: "a path", text: true, path: true, pointer: func(c *Config) any { return &c.Container.ImageCache }},
+		{key: "container.imageCacheBytes", what: "a number", pointer: func(c *Config) any { return &c.Container.ImageCacheBytes }},
+		{key: "container.registryMirrors", what: "an object {registry: mirror}", pointer: func(c *Config) any { return &c.Container.RegistryMirrors }},
+		{key: "container.insecureRegistries", what: "a list of hosts", pointer: func(c *Config) any { return &c.Container.InsecureRegistries }},
 		{key: "container.network", what: "pasta or host", text: true, pointer: func(c *Config) any { return &c.Container.Network }},
 	}
 }
