@@ -77,6 +77,7 @@ func (p *process) addMounts(m *made, mounts []container.Mount, account Account) 
 		if err := p.addVolumeTree(m, work, "w", m.work); err != nil {
 			return err
 		}
+		p.give("w", account)
 	}
 	for i, mount := range ordered {
 		destination := mount.Path
@@ -89,12 +90,22 @@ func (p *process) addMounts(m *made, mounts []container.Mount, account Account) 
 			err = p.addHost(m, mount, name, destination, account)
 		} else {
 			err = p.addVolume(m, ordered[:i], mount, name, destination)
+			p.give(name, account)
 		}
 		if err != nil {
 			return fmt.Errorf("mount %q: %w", mount.Path, err)
 		}
 	}
 	return nil
+}
+
+// give has the stage give a volume to the task's user, as Concourse does: all of it, but to root the directory alone.
+func (p *process) give(target string, account Account) {
+	if p.runtime.rootless {
+		return // there is one user only
+	}
+	gid := p.hostUser - int(account.UID) + int(account.GID)
+	p.plan.Owners = append(p.plan.Owners, owners{target, p.hostUser, gid, account.UID != 0})
 }
 
 func (p *process) addVolumeTree(m *made, source, name, destination string) error {

@@ -2,12 +2,14 @@ package oci_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -218,6 +220,50 @@ func TestUser(t *testing.T) {
 			"id -u; id -g; cat /run/writ/token; stat -c ' %u %a' /run/writ/token; echo >/dev/stdout")
 		if status != 0 || output != "1234\n99\nsecret 1234 400\n\n" {
 			t.Errorf("privileged %v: status %d, %q", privileged, status, output)
+		}
+	}
+}
+
+// TestOwners has volumes owned as Concourse has them: a user's whole, and of root's the directory.
+func TestOwners(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("containers of an ordinary user have one user")
+	}
+	r := newRuntime(t, oci.Host)
+	ctx := t.Context()
+	in, err := r.Volume(ctx, "in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(in.Path()+"/file", []byte("input"), 0o600), os.Symlink("/etc/passwd", in.Path()+"/link")); err != nil {
+		t.Fatal(err)
+	}
+	step := func(user string, privileged bool, v container.Volume, script string) {
+		t.Helper()
+		fork, err := in.Fork(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer fork.Close()
+		output, status := run(t, r, container.Spec{User: user, Privileged: privileged, Hermetic: true, Mounts: []container.Mount{{Path: "in", Volume: fork}, {Path: "out", Volume: v}}}, "set -ex\n"+script)
+		if status != 0 {
+			t.Errorf("user %s, privileged %v: status %d\n%s", user, privileged, status, output)
+		}
+	}
+	for _, privileged := range []bool{false, true} {
+		out, err := r.Volume(ctx, "out")
+		if err != nil {
+			t.Fatal(err)
+		}
+		step("1000", privileged, out, `test "$(stat -c %u . out in in/file in/link | tr '\n' ' ')" = "1000 1000 1000 1000 1000 "; cat in/file; echo one >out/file; echo >in/new`)
+		step("2000:7", privileged, out, `test "$(stat -c %u out out/file in/file | tr '\n' ' ')" = "2000 2000 2000 "; echo two >out/file; test ! -e in/new`)
+		step("root", privileged, out, `test "$(stat -c %u . out out/file in in/file | tr '\n' ' ')" = "0 0 2000 0 0 "; echo three >>out/file`)
+		if data, err := os.ReadFile(out.Path() + "/file"); err != nil || string(data) != "two\nthree\n" {
+			t.Errorf("%q, %v", data, err)
+		}
+		if info, err := os.Stat("/etc/passwd"); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
+			t.Error("a link was followed")
 		}
 	}
 }

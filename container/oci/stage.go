@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -36,12 +37,13 @@ type plan struct {
 	Trees     []tree
 	Overlays  []overlay
 	Files     map[string]string // path -> content
-	Copy      *copyTask         // instead of Command
-	Listen    []string          // addresses in the new network namespace
-	Addresses []string          // that its loopback gets
-	Network   bool              // it is in a new network namespace
-	Await     bool              // wait for a byte on the socket before the command
-	Command   []string          // the OCI runtime
+	Owners    []owners
+	Copy      *copyTask // instead of Command
+	Listen    []string  // addresses in the new network namespace
+	Addresses []string  // that its loopback gets
+	Network   bool      // it is in a new network namespace
+	Await     bool      // wait for a byte on the socket before the command
+	Command   []string  // the OCI runtime
 }
 
 // tree is a directory or file of the host's that is mounted in the stage.
@@ -61,6 +63,13 @@ type overlay struct {
 	User   bool // extended attributes of an ordinary user's
 
 	HardLinks bool // a file with several names stays one when it is changed; an ordinary user cannot have it
+}
+
+// owners gives what is at Target to a user, as the stage sees the ids: all of it, or the directory itself alone.
+type owners struct {
+	Target   string
+	UID, GID int
+	All      bool
 }
 
 // copyTask copies a tree, as the stage sees it.
@@ -176,6 +185,11 @@ func (p plan) mount() error {
 			return err
 		}
 	}
+	for _, o := range p.Owners {
+		if err := o.give(p.Directory); err != nil {
+			return fmt.Errorf("give a volume to the task's user: %w", err)
+		}
+	}
 	for name, content := range p.Files {
 		path := filepath.Join(p.Directory, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -186,6 +200,28 @@ func (p plan) mount() error {
 		}
 	}
 	return nil
+}
+
+// give changes owners. Nothing else has the files now; links are not followed.
+func (o owners) give(directory string) error {
+	return filepath.WalkDir(filepath.Join(directory, o.Target), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if now, ok := owner(info); !ok || now.uid != o.UID || o.All && now.gid != o.GID {
+			if err := os.Lchown(path, o.UID, o.GID); err != nil {
+				return err
+			}
+		}
+		if !o.All {
+			return fs.SkipAll
+		}
+		return nil
+	})
 }
 
 // open makes a detached mount of the tree.
@@ -261,7 +297,8 @@ func (o overlay) mount(directory string) error {
 		options += ",userxattr"
 	}
 	if o.HardLinks && !o.User {
-		options += ",index=on"
+		// A file that gets another owner is not copied for it.
+		options += ",index=on,metacopy=on"
 	}
 	if len(options) >= os.Getpagesize() {
 		return fmt.Errorf("overlay: %d layers are more than one mount takes", len(lower))

@@ -90,6 +90,10 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if err := container.CheckSize(append([]string{s.Path}, s.Args...), m.env); err != nil {
 		return err
 	}
+	p.hostUser = int(account.UID)
+	if !s.Privileged {
+		p.hostUser += firstID
+	}
 	p.plan = plan{Directory: stageDirectory, Files: map[string]string{}}
 	if err := p.addRoot(); err != nil {
 		return err
@@ -101,10 +105,6 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 		return err
 	}
 	p.limited = s.Limits.Memory
-	p.hostUser = int(account.UID)
-	if !s.Privileged {
-		p.hostUser += firstID
-	}
 	return p.addConfig(m)
 }
 
