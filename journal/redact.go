@@ -17,7 +17,7 @@ type Redactor struct {
 	mu      sync.Mutex
 	known   map[string]bool
 	index   map[[minSecret]byte][]string // patterns by how they begin
-	starts  [1 << 13]uint8               // a bit for each pair of first bytes
+	starts  [1 << 13]uint8               // a bit for each hash of a beginning
 	longest int
 	warned  bool
 	held    map[held]string // ends of partial entries, which may hold the start of a secret
@@ -63,8 +63,8 @@ func (r *Redactor) Add(secret string) {
 			continue
 		}
 		r.index[start] = append(r.index[start], form)
-		pair := uint16(form[0])<<8 | uint16(form[1])
-		r.starts[pair>>3] |= 1 << (pair & 7)
+		h := hash(beginning(form))
+		r.starts[h>>3] |= 1 << (h & 7)
 		r.longest = max(r.longest, len(form))
 	}
 }
@@ -81,8 +81,13 @@ func contains(list []string, text string) bool {
 // Append masks and passes on. Of a partial entry the end is held back until the next, since a secret may go across.
 func (r *Redactor) Append(e Entry) error {
 	r.mu.Lock()
-	key := held{e.Job, e.Step, e.Stream, e.Attempt}
-	before, some := r.held[key]
+	var key held
+	var before string
+	some := false
+	if e.Partial || len(r.held) > 0 {
+		key = held{e.Job, e.Step, e.Stream, e.Attempt}
+		before, some = r.held[key]
+	}
 	switch {
 	case e.Partial:
 		text := before + e.Text
@@ -117,14 +122,14 @@ func (r *Redactor) mask(text string, limit int) (string, int) {
 	if limit < 0 {
 		limit = len(text)
 	}
-	if len(r.index) == 0 {
+	at := r.candidate(text, 0)
+	if at < 0 || at >= limit {
 		return text[:limit], limit
 	}
 	var out strings.Builder
 	done := 0            // text before it is written
 	from, until := -1, 0 // the stretch that is covered
-	at := 0
-	for ; at < len(text) && (at < limit || at < until); at++ {
+	for ; at >= 0 && (at < limit || at < until); at = r.candidate(text, at+1) {
 		if from >= 0 && at >= until {
 			out.WriteString(text[done:from])
 			out.WriteString(Mask)
@@ -153,13 +158,34 @@ func (r *Redactor) mask(text string, limit int) (string, int) {
 	return out.String(), max(done, end)
 }
 
+// beginning is the first four bytes of text as a number.
+func beginning(text string) uint32 {
+	return uint32(text[0])<<24 | uint32(text[1])<<16 | uint32(text[2])<<8 | uint32(text[3])
+}
+
+// hash spreads beginnings over the bits of starts.
+func hash(beginning uint32) uint32 { return beginning * 0x9e3779b1 >> 16 }
+
+// candidate is the first place from at on where a secret may begin, by the hash of four bytes; -1: there is none.
+func (r *Redactor) candidate(text string, at int) int {
+	if len(r.index) == 0 || len(text)-at < minSecret {
+		return -1
+	}
+	next := beginning(text[at:])
+	for i := at + minSecret; ; i++ {
+		if h := hash(next); r.starts[h>>3]&(1<<(h&7)) != 0 {
+			return i - minSecret
+		}
+		if i == len(text) {
+			return -1
+		}
+		next = next<<8 | uint32(text[i])
+	}
+}
+
 // longestAt is the length of the longest secret that text begins with.
 func (r *Redactor) longestAt(text string) int {
 	if len(text) < minSecret {
-		return 0
-	}
-	pair := uint16(text[0])<<8 | uint16(text[1])
-	if r.starts[pair>>3]&(1<<(pair&7)) == 0 {
 		return 0
 	}
 	longest := 0
