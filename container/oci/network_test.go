@@ -224,6 +224,44 @@ func TestUser(t *testing.T) {
 	}
 }
 
+// TestProbe finds the OCI runtime that works by trying, and remembers it.
+func TestProbe(t *testing.T) {
+	need(t)
+	bin := t.TempDir()
+	const broken = "#!/bin/sh\necho '{\"level\":\"error\",\"msg\":\"cgroups are not as I want them\"}' >\"$4\"\nexit 1\n"
+	for _, name := range []string{"runc", "youki"} {
+		if err := os.WriteFile(bin+"/"+name, []byte(broken), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	real, err := exec.LookPath("/usr/sbin/runc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, bin+"/crun"); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	r := newRuntime(t, oci.Host)
+	for range 2 { // the second time from memory
+		if err := r.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if output, status := run(t, r, container.Spec{Hermetic: true}, "echo good"); status != 0 || output != "good\n" {
+			t.Errorf("status %d, %q", status, output)
+		}
+	}
+	if err := os.Remove(bin + "/crun"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(bin+"/crun", []byte(broken), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := newRuntime(t, oci.Host).Probe(t.Context()); err == nil || !strings.Contains(err.Error(), "runc: cgroups are not as I want them") {
+		t.Errorf("where none works: %v", err)
+	}
+}
+
 // TestOwners has volumes owned as Concourse has them: a user's whole, and of root's the directory.
 func TestOwners(t *testing.T) {
 	t.Parallel()

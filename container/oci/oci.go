@@ -58,7 +58,8 @@ type Config struct {
 type Runtime struct {
 	config   Config
 	base     string
-	command  string
+	commands []string // OCI runtimes that there are
+	command  string   // the one in use: the first, until Probe has found that another works
 	scratch  *container.Scratch
 	rootless bool
 	grace    time.Duration
@@ -92,9 +93,10 @@ func New(c Config) (*Runtime, error) {
 			return nil, err
 		}
 	}
-	if r.command, err = findCommand(c.Command); err != nil {
+	if r.commands, err = findCommands(c.Command); err != nil {
 		return nil, err
 	}
+	r.command = r.commands[0]
 	if r.network, err = findNetwork(c.Network); err != nil {
 		return nil, err
 	}
@@ -121,9 +123,9 @@ func (e *NoRuntimeError) Hint() string {
 	return "install runc (the package is called so nearly everywhere), or use --runtime process: tasks then run as plain processes of your own user, without isolation"
 }
 
-// findCommand returns the path of the OCI runtime. An administrator's directories are looked through as well: an
+// findCommands returns the paths of the OCI runtimes to try. An administrator's directories are looked through as well: an
 // ordinary user's PATH often lacks them.
-func findCommand(name string) (string, error) {
+func findCommands(name string) (found []string, err error) {
 	names := []string{"runc", "crun", "youki"}
 	if name != "" {
 		names = []string{name}
@@ -131,20 +133,26 @@ func findCommand(name string) (string, error) {
 	for _, name := range names {
 		if strings.Contains(name, "/") {
 			if _, err := exec.LookPath(name); err != nil {
-				return "", &NoRuntimeError{fmt.Sprintf("%q: %v", name, err)}
+				return nil, &NoRuntimeError{fmt.Sprintf("%q: %v", name, errors.Unwrap(err))}
 			}
-			return filepath.Abs(name)
+			path, err := filepath.Abs(name)
+			return []string{path}, err
 		}
-		if path, err := exec.LookPath(name); err == nil {
-			return filepath.Abs(path)
-		}
+		places := []string{name}
 		for _, directory := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
-			if path, err := exec.LookPath(filepath.Join(directory, name)); err == nil {
-				return path, nil
+			places = append(places, filepath.Join(directory, name))
+		}
+		for _, place := range places {
+			if path, err := exec.LookPath(place); err == nil && filepath.IsAbs(path) {
+				found = append(found, path)
+				break
 			}
 		}
 	}
-	return "", &NoRuntimeError{strings.Join(names, ", ") + " not found in PATH"}
+	if len(found) == 0 {
+		return nil, &NoRuntimeError{strings.Join(names, ", ") + " not found in PATH"}
+	}
+	return found, nil
 }
 
 // Rootless tells whether this process is an ordinary user, or root only inside a user namespace: its containers have one user,

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,28 +16,42 @@ import (
 // probed is the file in the base directory that says what has worked.
 const probed = "oci-works"
 
-// Probe tries whether containers can be had: by starting one, since no version number tells. That it worked is remembered in
-// the base directory until the machine starts anew or one of both binaries changes. Its error says why they cannot be had.
+// Probe tries whether containers can be had, and with which OCI runtime: by starting one, since no version number tells. That
+// one worked is remembered in the base directory until the machine starts anew or one of the binaries changes. Its error says
+// why none can be had. It is called before the first Start.
 func (r *Runtime) Probe(ctx context.Context) error {
-	path, now := filepath.Join(r.base, probed), r.circumstances()
-	if before, err := os.ReadFile(path); err == nil && string(before) == now {
+	path := filepath.Join(r.base, probed)
+	before, _ := os.ReadFile(path) // where there is none, all are tried
+	for _, r.command = range r.commands {
+		if string(before) == r.circumstances() {
+			return nil
+		}
+	}
+	var problems []error
+	for _, r.command = range r.commands {
+		if err := r.trial(ctx); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if err := os.WriteFile(path, []byte(r.circumstances()), 0o600); err != nil { // then it is tried again the next time
+			r.log.Debug("that containers work could not be written down", "error", err)
+		}
 		return nil
 	}
+	return errors.Join(problems...)
+}
+
+// trial runs a container.
+func (r *Runtime) trial(ctx context.Context) error {
 	p, err := r.Start(ctx, container.Spec{Name: "trial container", Path: "true", Hermetic: true}, container.IO{})
 	if err != nil {
 		return err
 	}
 	status, err := p.Wait(ctx)
 	if err == nil && status != 0 {
-		err = fmt.Errorf("a trial container ended with status %d", status)
+		err = fmt.Errorf("%s: a trial container ended with status %d", filepath.Base(r.command), status)
 	}
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, []byte(now), 0o600); err != nil { // then it is tried again the next time
-		r.log.Debug("that containers work could not be written down", "error", err)
-	}
-	return nil
+	return err
 }
 
 // circumstances are what the answer depends on.
