@@ -95,7 +95,7 @@ func Open(c Config) (*Store, error) {
 	}
 	c.Dir = dir
 	s := &Store{config: c, layers: filepath.Join(dir, name), dial: dialNetwork}
-	for _, sub := range []string{dir, s.layers, s.documents(), s.temporary()} {
+	for _, sub := range []string{dir, s.layers, s.documents(), s.temporary(), s.records()} {
 		if err := privateDirectory(sub); err != nil {
 			return nil, fmt.Errorf("image cache: %w", err)
 		}

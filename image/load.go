@@ -151,7 +151,7 @@ func (s *Store) loadManifest(ctx context.Context, label, digest string, m *manif
 				return file, err
 			}})
 	}
-	return s.assemble(ctx, digest, c, blobs)
+	return s.assemble(ctx, label, digest, c, blobs)
 }
 
 // loadSaved loads what docker save writes: manifest.json names a configuration and the layers' archives.
@@ -188,7 +188,7 @@ func (s *Store) loadSaved(ctx context.Context, label string, from bundle) (*Imag
 			return file, err
 		}})
 	}
-	return s.assemble(ctx, digestOf(raw), c, blobs)
+	return s.assemble(ctx, label, digestOf(raw), c, blobs)
 }
 
 func blobName(digest string) string { return "blobs/sha256/" + strings.TrimPrefix(digest, "sha256:") }

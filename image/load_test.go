@@ -252,6 +252,10 @@ func TestPrune(t *testing.T) {
 			t.Errorf("layer %s is there: %t, want %t", content, got, want)
 		}
 	}
+	images, err := s.Images()
+	if err != nil || len(images) != 2 || images[0].InUse || !images[1].InUse || images[0].Size < 1<<20 || !strings.HasSuffix(images[0].Name, "image.tar") {
+		t.Errorf("images %+v %v, want the last one, and the one in use", images, err)
+	}
 	other, err := Open(s.config) // another process
 	if err != nil {
 		t.Fatal(err)
@@ -270,8 +274,8 @@ func TestPrune(t *testing.T) {
 	}
 	wantClean(t, s)
 	left, err := os.ReadDir(s.layers)
-	if err != nil || len(left) != 1 {
-		t.Errorf("left in the cache: %v %v, want only tmp", left, err)
+	if err != nil || len(left) != 2 {
+		t.Errorf("left in the cache: %v %v, want only images and tmp", left, err)
 	}
 }
 

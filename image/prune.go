@@ -106,7 +106,7 @@ func (s *Store) trim(ctx context.Context, limit int64) (freed int64, err error) 
 	if limit == 0 {
 		keep = 0
 	}
-	problems = append(problems, s.trimDocuments(keep), ctx.Err())
+	problems = append(problems, s.trimRecords(), s.trimDocuments(keep), ctx.Err())
 	return freed, errors.Join(problems...)
 }
 

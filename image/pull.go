@@ -143,7 +143,7 @@ func (s *Store) Pull(ctx context.Context, pinned Pinned) (*Image, error) {
 				return body, err
 			}}
 	}
-	return s.assemble(ctx, pinned.Digest, c, blobs)
+	return s.assemble(ctx, pinned.Source.Repository, pinned.Digest, c, blobs)
 }
 
 // pullManifest reads the image's manifest; where the digest is an index's, that of the platform's image.
@@ -173,8 +173,8 @@ func (s *Store) pullManifest(ctx context.Context, sessions *sessions, label stri
 	return nil, fmt.Errorf("image %s: an index within an index", label)
 }
 
-// assemble gets all layers and holds them.
-func (s *Store) assemble(ctx context.Context, digest string, c *configuration, blobs []blob) (*Image, error) {
+// assemble gets all layers and holds them. label is what the image is listed as.
+func (s *Store) assemble(ctx context.Context, label, digest string, c *configuration, blobs []blob) (*Image, error) {
 	image := &Image{Digest: digest, Env: c.Config.Env, User: c.Config.User, WorkingDir: c.Config.WorkingDir,
 		Entrypoint: c.Config.Entrypoint, Cmd: c.Config.Cmd, held: make([]*layerLock, len(blobs))}
 	left := &budget{}
@@ -209,16 +209,20 @@ func (s *Store) assemble(ctx context.Context, digest string, c *configuration, b
 		image.held = slices.DeleteFunc(image.held, func(l *layerLock) bool { return l == nil })
 		return nil, errors.Join(err, image.Close())
 	}
+	listed := imageRecord{Name: label, Digest: digest}
 	for at, record := range records {
+		listed.Layers = append(listed.Layers, record.DiffID)
 		if record.Opaque { // overlayfs does not look at a layer's own root
 			image.Layers = nil
 		}
 		image.Layers = append(image.Layers, filepath.Join(s.layerDirectory(blobs[at].diffID), "fs"))
 	}
-	if more {
-		if _, err := s.trim(ctx, s.config.MaxBytes); err != nil {
-			return nil, errors.Join(err, image.Close())
-		}
+	err := s.note(listed)
+	if err == nil && more {
+		_, err = s.trim(ctx, s.config.MaxBytes)
+	}
+	if err != nil {
+		return nil, errors.Join(err, image.Close())
 	}
 	return image, nil
 }
@@ -252,15 +256,7 @@ func (s *Store) document(digest string, fetch func() ([]byte, error)) ([]byte, e
 	if got := digestOf(raw); got != digest {
 		return nil, fmt.Errorf("registry answers with the wrong document: digest does not match: want %s, got %s", digest, got)
 	}
-	file, err := os.CreateTemp(s.documents(), "new-")
-	if err != nil {
-		return nil, err
-	}
-	_, err = file.Write(raw)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, errors.Join(err, os.Remove(file.Name()))
-	}
-	return raw, os.Rename(file.Name(), path)
+	return raw, replaceFile(path, raw)
 }
 
 // sessions are the mirror and the registry of one source, connected when first needed.

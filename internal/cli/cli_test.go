@@ -56,10 +56,11 @@ const patience = time.Minute
 
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"waitfile": waitFile,
-		"setfile":  setFile,
-		"tamper":   tamper,
-		"mode":     mode,
+		"waitfile":  waitFile,
+		"setfile":   setFile,
+		"tamper":    tamper,
+		"mode":      mode,
+		"loadimage": loadImage,
 	}
 }
 
