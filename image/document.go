@@ -65,6 +65,8 @@ func parseManifest(name string, raw []byte, limits Limits) (*manifest, error) {
 		return nil, fmt.Errorf("image %s: manifest: names neither a config nor manifests", name)
 	case len(m.Layers) > limits.Layers:
 		return nil, fmt.Errorf("image %s: manifest: %d layers; allowed are %d", name, len(m.Layers), limits.Layers)
+	case m.Manifests == nil && checkDigest(m.Config.Digest.String()) != nil:
+		return nil, fmt.Errorf("image %s: manifest: config: digest %q; allowed is sha256", name, m.Config.Digest)
 	case m.Manifests == nil && !isImageConfig(string(m.Config.MediaType)):
 		return nil, fmt.Errorf("image %s: is no image but an artifact (%q)", name, m.Config.MediaType)
 	}

@@ -253,3 +253,7 @@ func pushIndex(t *testing.T, s *testServer, repository string, index v1.ImageInd
 	}
 	return Source{Repository: s.host + "/" + repository}
 }
+
+func deviceNode() tar.Header {
+	return tar.Header{Name: "null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}
+}

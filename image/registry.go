@@ -76,25 +76,41 @@ func (r *registry) digest(ctx context.Context, tag string) (string, error) {
 
 // manifest reads a manifest or index by tag or digest. The caller checks its digest.
 func (r *registry) manifest(ctx context.Context, reference string) ([]byte, error) {
-	response, err := r.get(ctx, http.MethodGet, "manifests", reference, manifestTypes())
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if err := r.noWebPage(reference, response); err != nil {
-		return nil, err
-	}
-	return r.read(ctx, reference, response.Body)
+	return r.read(ctx, "manifests", reference, manifestTypes())
 }
 
 // document reads a small blob: an image's configuration. The caller checks its digest.
 func (r *registry) document(ctx context.Context, digest string) ([]byte, error) {
-	response, err := r.get(ctx, http.MethodGet, "blobs", digest, "")
-	if err != nil {
-		return nil, err
+	return r.read(ctx, "blobs", digest, "")
+}
+
+// read reads an answer of bounded size. One that is cut short is asked for again.
+func (r *registry) read(ctx context.Context, kind, reference, accept string) ([]byte, error) {
+	for attempt := 1; ; attempt++ {
+		response, err := r.get(ctx, http.MethodGet, kind, reference, accept)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.noWebPage(reference, response); err != nil {
+			response.Body.Close()
+			return nil, err
+		}
+		raw, err := io.ReadAll(io.LimitReader(response.Body, r.limits.Document+1))
+		response.Body.Close()
+		switch {
+		case err != nil && (attempt >= r.limits.Attempts || ctx.Err() != nil || errors.Is(err, errStalled)):
+			return nil, r.explain(ctx, reference, err)
+		case err != nil:
+			if err := wait(ctx, r.network.pause(attempt, "")); err != nil {
+				return nil, r.explain(ctx, reference, err)
+			}
+		case int64(len(raw)) > r.limits.Document:
+			return nil, fmt.Errorf("image %s: is larger than the %d bytes allowed for a manifest or configuration",
+				r.name(reference), r.limits.Document)
+		default:
+			return raw, nil
+		}
 	}
-	defer response.Body.Close()
-	return r.read(ctx, digest, response.Body)
 }
 
 // blob opens a layer. The caller bounds and checks it, and closes it.
@@ -104,18 +120,6 @@ func (r *registry) blob(ctx context.Context, digest string) (io.ReadCloser, erro
 		return nil, err
 	}
 	return response.Body, nil
-}
-
-func (r *registry) read(ctx context.Context, reference string, body io.Reader) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(body, r.limits.Document+1))
-	if err != nil {
-		return nil, r.explain(ctx, reference, err)
-	}
-	if int64(len(raw)) > r.limits.Document {
-		return nil, fmt.Errorf("image %s: is larger than the %d bytes allowed for a manifest or configuration",
-			r.name(reference), r.limits.Document)
-	}
-	return raw, nil
 }
 
 func (r *registry) get(ctx context.Context, method, kind, reference, accept string) (*http.Response, error) {
