@@ -226,10 +226,21 @@ func reason(err error) string {
 // open opens a file to read; "-" is standard input.
 func (c *command) open(path string) (io.ReadCloser, error) {
 	if path == "-" {
+		if file, ok := c.in.(*os.File); ok {
+			return unclosed{file}, nil
+		}
 		return io.NopCloser(c.in), nil
 	}
 	return os.Open(path)
 }
+
+// unclosed is standard input, which stays open for the next "-".
+type unclosed struct{ *os.File }
+
+func (unclosed) Close() error { return nil }
+
+// stated is content that can say which file it is.
+type stated interface{ Stat() (os.FileInfo, error) }
 
 // eachInput calls do with every operand's content, or standard input where there is none, and returns 1 if any could not
 // be read.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -348,4 +349,13 @@ func link(c *command, source, to string) error {
 		}
 	}
 	return os.Symlink(source, to)
+}
+
+// manyNames tells a file with several names by its device and inode.
+func manyNames(info os.FileInfo) (key [2]uint64, several bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || info.IsDir() {
+		return key, false
+	}
+	return [2]uint64{uint64(stat.Dev), stat.Ino}, stat.Nlink > 1
 }

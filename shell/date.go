@@ -139,15 +139,34 @@ func parseDate(text string, now time.Time, zone *time.Location, stamp bool) (tim
 		seconds, err := strconv.ParseFloat(rest, 64)
 		return time.Unix(0, int64(seconds*1e9)).In(zone), err
 	}
+	if when, err := parseAbsolute(text, zone); err == nil {
+		return when, nil
+	}
+	words := strings.Fields(text)
+	for end := len(words) - 1; end > 0; end-- { // a date, then amounts
+		if when, err := parseAbsolute(strings.Join(words[:end], " "), zone); err == nil {
+			return relativeDate(lower(words[end:]), when)
+		}
+	}
+	return relativeDate(lower(words), now)
+}
+
+func lower(words []string) []string {
+	return strings.Fields(strings.ToLower(strings.Join(words, " ")))
+}
+
+// parseAbsolute reads a date that needs no other.
+func parseAbsolute(text string, zone *time.Location) (time.Time, error) {
 	for _, layout := range []string{
-		time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05.999999999 -0700", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 MST", "2006-01-02T15:04:05", "2006-01-02 15:04:05",
-		"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02", "20060102", time.RFC1123Z, time.RFC1123, time.UnixDate, "2 Jan 2006", "Jan 2, 2006", "Jan 2 2006", "01/02/2006",
+		time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05.999999999 -0700", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 MST",
+		"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02", "20060102",
+		time.RFC1123Z, time.RFC1123, time.UnixDate, "2 Jan 2006", "Jan 2, 2006", "Jan 2 2006", "01/02/2006",
 	} {
 		if when, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return when.In(zone), nil
 		}
 	}
-	return relativeDate(strings.Fields(strings.ToLower(text)), now)
+	return time.Time{}, errors.New("invalid date")
 }
 
 func relativeDate(words []string, when time.Time) (time.Time, error) {

@@ -125,7 +125,7 @@ func (g *grep) inputs() {
 			return
 		}
 		if !recursive || path == "-" {
-			g.input(path, true)
+			g.input(path)
 			continue
 		}
 		filepath.WalkDir(path, func(found string, entry fs.DirEntry, err error) error {
@@ -133,9 +133,7 @@ func (g *grep) inputs() {
 				g.problem(found, err)
 				return nil
 			}
-			if path == "." && len(c.args) == 0 && found != "." {
-				// grep -r without operands prints names without "./"
-			} else if path == "." && found != "." {
+			if path == "." && len(c.args) > 0 && found != "." { // without operands names are without "./"
 				found = "./" + found
 			}
 			if entry.IsDir() {
@@ -148,7 +146,7 @@ func (g *grep) inputs() {
 				return nil
 			}
 			if entry.Type().IsRegular() || entry.Type()&fs.ModeSymlink != 0 && (c.has("R") || found == path) {
-				g.input(found, false)
+				g.input(found)
 			}
 			return nil
 		})
@@ -176,16 +174,17 @@ func (g *grep) problem(path string, err error) {
 	}
 }
 
-func (g *grep) input(path string, operand bool) {
+func (g *grep) input(path string) {
 	file, err := g.command.open(path)
 	if err != nil {
 		g.problem(path, err)
 		return
 	}
 	defer file.Close()
-	if real, ok := file.(*os.File); ok {
+	if real, ok := file.(stated); ok {
 		if info, err := real.Stat(); err == nil && info.IsDir() {
 			g.command.complain("%s: Is a directory", path)
+			g.failed = true
 			return
 		}
 	}
@@ -239,8 +238,6 @@ func (g *grep) search(name string, content io.Reader) error {
 		case quiet:
 		case last > 0 && number-last <= g.after && !c.has("o"):
 			g.line(name, line, number, '-')
-			last2 := number - last
-			_ = last2
 		case g.before > 0:
 			if held = append(held, line); len(held) > g.before {
 				held = held[1:]
@@ -262,8 +259,7 @@ func (g *grep) search(name string, content io.Reader) error {
 		}
 		fmt.Fprintln(c.out, selected)
 	case binary:
-		c.out.Flush()
-		fmt.Fprintf(c.out, "%s: %s: binary file matches\n", c.name, name)
+		c.complain("%s: binary file matches", name)
 	}
 	return err
 }

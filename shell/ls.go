@@ -48,7 +48,7 @@ func lsMain(c *command) int {
 	}
 	l.sort(files)
 	l.sort(directories)
-	l.print(files)
+	l.print(files, directories)
 	headed := len(paths) > 1 || c.has("R")
 	for i, directory := range directories {
 		l.directory(directory.path, headed, i > 0 || len(files) > 0, 2)
@@ -158,11 +158,11 @@ func (l *lister) sort(entries []listed) {
 	})
 }
 
-// print prints entries, the columns of the long form as wide as their widest.
-func (l *lister) print(entries []listed) {
+// print prints entries, the columns of the long form as wide as their widest and that of others.
+func (l *lister) print(entries []listed, others ...[]listed) {
 	rows := make([][]string, 0, len(entries))
 	widths := []int{}
-	for _, one := range entries {
+	for _, one := range append(slices.Clone(entries), slices.Concat(others...)...) {
 		row := l.columns(one)
 		for len(widths) < len(row) {
 			widths = append(widths, 0)
@@ -173,7 +173,7 @@ func (l *lister) print(entries []listed) {
 		rows = append(rows, row)
 	}
 	right := l.alignments()
-	for i, row := range rows {
+	for i, row := range rows[:len(entries)] {
 		for column, text := range row {
 			if right[column] {
 				fmt.Fprintf(l.command.out, "%*s ", widths[column], text)

@@ -119,12 +119,9 @@ func amount(text string) (int64, bool) {
 
 // counts parses -n and -c of head and tail, and the old form -5.
 func (c *command) counts() (count int64, sign byte, bytes, ok bool) {
-	for i, argument := range c.args {
-		if argument == "--" {
-			break
-		}
-		if len(argument) > 1 && argument[0] == '-' && strings.Trim(argument[1:], "0123456789") == "" {
-			c.args[i] = "-n" + argument[1:]
+	if len(c.args) > 0 {
+		if first := c.args[0]; len(first) > 1 && first[0] == '-' && strings.Trim(first[1:], "0123456789") == "" {
+			c.args[0] = "-n" + first[1:]
 		}
 	}
 	if !c.parse("n:c:qvfFs:z", "lines:=n", "bytes:=c", "quiet=q", "silent=q", "verbose=v", "follow?=f", "retry=F", "pid:=p", "zero-terminated=z") {
@@ -167,7 +164,7 @@ func headMain(c *command) int {
 	}
 	first := true
 	return c.eachInput(func(name string, content io.Reader) error {
-		if file, isFile := content.(*os.File); isFile {
+		if file, isFile := content.(stated); isFile {
 			if info, err := file.Stat(); err == nil && info.IsDir() {
 				c.header(name, &first)
 				return fmt.Errorf("error reading: %w", syscall.EISDIR)
@@ -361,7 +358,7 @@ func wcMain(c *command) int {
 	var rows []row
 	regular := true
 	status := c.eachInput(func(name string, content io.Reader) error {
-		file, isFile := content.(*os.File)
+		file, isFile := content.(stated)
 		if isFile {
 			info, err := file.Stat()
 			regular = regular && err == nil && info.Mode().IsRegular()
@@ -377,7 +374,7 @@ func wcMain(c *command) int {
 		rows = append(rows, row{total, "total"})
 	}
 	width := len(strconv.FormatInt(max(total.bytes, total.lines), 10))
-	if !regular && (len(c.args) != 1 || c.args[0] != "-" || true) {
+	if !regular {
 		width = max(width, 7)
 	}
 	for _, r := range rows {

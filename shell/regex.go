@@ -121,8 +121,8 @@ func escape(character byte) string {
 		return `\A`
 	case '\'':
 		return `\z`
-	case 'n':
-		return "n"
+	case 'n', 't', 'r', 'f', 'v':
+		return `\` + string(character)
 	}
 	if strings.IndexByte(`.[]*^$\/(){}+?|`, character) >= 0 {
 		if character == '/' {
