@@ -30,15 +30,6 @@ type imageRecord struct {
 	Layers []string `json:"layers"`
 }
 
-// DefaultDir is where images are kept when nothing else is said: writ/images in the user's cache directory.
-func DefaultDir() (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "writ", "images"), nil
-}
-
 func (s *Store) records() string { return filepath.Join(s.layers, "images") }
 
 // note records an image. One without a digest is not kept.

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -27,8 +26,8 @@ func (a *app) imagesListVerb() *cobra.Command {
 images share for each of them.`,
 		Example: "  writ images list",
 		Args:    exactly(),
-		RunE: func(*cobra.Command, []string) error {
-			store, err := openCache(dir)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := a.imageStore(cmd, dir)
 			if err != nil {
 				return err
 			}
@@ -67,11 +66,11 @@ func (a *app) imagesPruneVerb() *cobra.Command {
 		Use:   "prune",
 		Short: "Remove cached layers that no run uses",
 		Long: `Remove layers that no run uses: with --all every one of them, without it those used longest ago, until the
-cache holds no more than 20 GiB. A layer in use stays.`,
+cache holds no more than container.imageCacheBytes (20 GiB). A layer in use stays.`,
 		Example: "  writ images prune --all",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, err := openCache(dir)
+			store, err := a.imageStore(cmd, dir)
 			if err != nil {
 				return err
 			}
@@ -89,17 +88,19 @@ cache holds no more than 20 GiB. A layer in use stays.`,
 }
 
 func imagesFlag(cmd *cobra.Command, dir *string) {
-	cmd.Flags().StringVar(dir, "dir", "", "directory of the cache (default: writ/images in your cache directory)")
+	cmd.Flags().StringVar(dir, "dir", "", "directory of the cache (default: container.imageCache)")
 }
 
-func openCache(dir string) (*image.Store, error) {
-	if dir == "" {
-		var err error
-		if dir, err = image.DefaultDir(); err != nil {
-			return nil, err
-		}
+// imageStore opens the cache that the configuration or --dir names.
+func (a *app) imageStore(cmd *cobra.Command, dir string) (*image.Store, error) {
+	loaded, err := a.loadConfig(cmd)
+	if err != nil {
+		return nil, err
 	}
-	return image.Open(image.Config{Dir: dir, Rootless: os.Geteuid() != 0})
+	if dir != "" {
+		loaded.Container.ImageCache = dir
+	}
+	return openStore(loaded.Container, nil)
 }
 
 // byteText is a size for people: 12.3 MiB.
