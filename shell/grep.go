@@ -1,3 +1,4 @@
+//lint:file-ignore ST1005 the messages are those of the programs that are played
 package shell
 
 import (
