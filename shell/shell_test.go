@@ -3,9 +3,11 @@ package shell
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -14,6 +16,8 @@ func TestMain(m *testing.M) {
 	if Is(os.Args[0]) {
 		os.Exit(Main(os.Args))
 	}
+	// Where the tests were started without a terminal SIGHUP may be ignored, and what they start would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 

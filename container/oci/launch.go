@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -40,7 +41,10 @@ func (p *process) launch(ctx context.Context, io container.IO) error {
 func (p *process) stage(ctx context.Context, streams *container.Streams) (*bufio.Reader, error) {
 	if !p.runtime.rootless && p.hostUser != 0 {
 		for _, file := range streams.Child[1:] {
-			_ = file.Chown(p.hostUser, -1) // so that the task can open /dev/stdout; not all can be given away
+			// So that the task can open /dev/stdout. Only what is ours alone is given away: never /dev/null.
+			if info, err := file.Stat(); err == nil && info.Mode().Type() == fs.ModeNamedPipe {
+				_ = file.Chown(p.hostUser, -1) // without that only /dev/stdout cannot be opened
+			}
 		}
 	}
 	planRead, planWrite, err := os.Pipe()

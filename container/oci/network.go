@@ -372,5 +372,8 @@ func (p *process) addNetwork(s container.Spec) error {
 	}
 	p.plan.Files["files/hosts"] = hostsFile(hostname(p.id), needs.hosts)
 	p.plan.Files["files/resolv.conf"] = resolv
+	if root := p.hostUser - int(p.account.UID); root > 0 { // the container's root may change them
+		p.plan.Owners = append(p.plan.Owners, owners{"files", root, root, true})
+	}
 	return nil
 }

@@ -186,6 +186,25 @@ func TestIsolation(t *testing.T) {
 	}
 }
 
+// TestNullStays leaves the machine's /dev/null to its owner, also where a task's streams are nobody's.
+func TestNullStays(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, oci.Host)
+	p, err := r.Start(t.Context(), container.Spec{Name: "test", Path: "true", Hermetic: true}, container.IO{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, err := p.Wait(t.Context()); status != 0 || err != nil {
+		t.Fatal(status, err)
+	}
+	if info, err := os.Stat(os.DevNull); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
+		t.Errorf("/dev/null belongs to %+v, %v", info.Sys(), err)
+	}
+	if output, status := run(t, r, container.Spec{Hermetic: true}, "echo 192.0.2.9 somewhere >>/etc/hosts && grep -c somewhere /etc/hosts"); status != 0 || output != "1\n" {
+		t.Errorf("a task's own /etc/hosts: status %d, %q", status, output)
+	}
+}
+
 // TestPrivileged is real root, and still has the run's own files read-only.
 func TestPrivileged(t *testing.T) {
 	t.Parallel()

@@ -185,11 +185,6 @@ func (p plan) mount() error {
 			return err
 		}
 	}
-	for _, o := range p.Owners {
-		if err := o.give(p.Directory); err != nil {
-			return fmt.Errorf("give a volume to the task's user: %w", err)
-		}
-	}
 	for name, content := range p.Files {
 		path := filepath.Join(p.Directory, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -197,6 +192,11 @@ func (p plan) mount() error {
 		}
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			return err
+		}
+	}
+	for _, o := range p.Owners {
+		if err := o.give(p.Directory); err != nil {
+			return fmt.Errorf("give a volume to the task's user: %w", err)
 		}
 	}
 	return nil

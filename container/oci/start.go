@@ -90,7 +90,7 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if err := container.CheckSize(append([]string{s.Path}, s.Args...), m.env); err != nil {
 		return err
 	}
-	p.hostUser = int(account.UID)
+	p.hostUser, p.account = int(account.UID), account
 	if !s.Privileged {
 		p.hostUser += firstID
 	}

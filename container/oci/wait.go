@@ -30,7 +30,8 @@ type process struct {
 	plan      plan
 	passed    []*os.File // user namespaces; the runtime's
 	taken     []*volume
-	hostUser  int
+	hostUser  int // the id on the host of the task's user
+	account   Account
 	targets   []string // of forwarded connections
 	pasta     bool
 	limited   uint64 // bytes of memory; 0: not limited
