@@ -2,8 +2,15 @@ package oci
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/writ-run/writ/container"
 )
 
 // Image is an unpacked image.
@@ -48,4 +55,32 @@ func numericAccount(user string) (Account, error) {
 		return Account{}, errors.New("the image has no such user; want a name that it has, or UID or UID:GID")
 	}
 	return Account{UID: uint32(uid), GID: uint32(gid)}, nil
+}
+
+// systemDirectories must be directories in an image: OCI runtimes follow a link in their place out of the root file system.
+var systemDirectories = [...]string{"dev", "proc", "sys"}
+
+// check refuses an image that an OCI runtime cannot be trusted with.
+func (i *Image) check() error {
+	for _, name := range systemDirectories {
+		if info := i.top(name); info != nil && !info.IsDir() {
+			return fmt.Errorf("its /%s is %s, not a directory", name, container.Kind(info.Mode()))
+		}
+	}
+	return nil
+}
+
+// top is what the image has in its root under a name; nil: nothing.
+func (i *Image) top(name string) fs.FileInfo {
+	for _, layer := range slices.Backward(i.Layers) {
+		info, err := os.Lstat(filepath.Join(layer, name))
+		if err != nil {
+			continue
+		}
+		if info.Mode()&fs.ModeCharDevice != 0 { // a whiteout: device nodes are not unpacked
+			return nil
+		}
+		return info
+	}
+	return nil
 }

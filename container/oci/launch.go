@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -172,7 +173,7 @@ func (p *process) started(status *bufio.Reader, exit, problem error) error {
 	if exit != nil {
 		// The stage or the OCI runtime could not.
 		var said message
-		p.statusFile.SetReadDeadline(pastTime)
+		p.statusFile.SetReadDeadline(time.Now().Add(time.Second)) // what it said is there; others may still hold the pipe
 		if line, err := status.ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Error != "" {
 			return errors.New(said.Error)
 		}

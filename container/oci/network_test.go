@@ -190,6 +190,10 @@ func TestIsolation(t *testing.T) {
 func TestNullStays(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, oci.Host)
+	before, err := os.Stat(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p, err := r.Start(t.Context(), container.Spec{Name: "test", Path: "true", Hermetic: true}, container.IO{})
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +201,7 @@ func TestNullStays(t *testing.T) {
 	if status, err := p.Wait(t.Context()); status != 0 || err != nil {
 		t.Fatal(status, err)
 	}
-	if info, err := os.Stat(os.DevNull); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
+	if info, err := os.Stat(os.DevNull); err != nil || info.Sys().(*syscall.Stat_t).Uid != before.Sys().(*syscall.Stat_t).Uid {
 		t.Errorf("/dev/null belongs to %+v, %v", info.Sys(), err)
 	}
 	if output, status := run(t, r, container.Spec{Hermetic: true}, "echo 192.0.2.9 somewhere >>/etc/hosts && grep -c somewhere /etc/hosts"); status != 0 || output != "1\n" {

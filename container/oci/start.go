@@ -62,6 +62,9 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if p.image, err = r.image(ctx, s.Image); err != nil {
 		return err
 	}
+	if err := p.image.check(); err != nil {
+		return fmt.Errorf("image %q: %w", s.Image, err)
+	}
 	user := s.User
 	if user == "" {
 		user = p.image.User
@@ -91,7 +94,7 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 		return err
 	}
 	p.hostUser, p.account = int(account.UID), account
-	if !s.Privileged {
+	if !s.Privileged && !r.rootless {
 		p.hostUser += firstID
 	}
 	p.plan = plan{Directory: stageDirectory, Files: map[string]string{}}

@@ -18,9 +18,6 @@ import (
 	"github.com/writ-run/writ/container"
 )
 
-// pastTime as a deadline: what is there already may be read.
-var pastTime = time.Unix(1, 0)
-
 // process is a container with its task.
 type process struct {
 	runtime   *Runtime
