@@ -323,7 +323,7 @@ func compile(patterns []string, kind rune, fold, word, line bool) (*matcher, err
 	}
 	expression, err := regexp.Compile(text)
 	if err != nil {
-		return nil, fmt.Errorf("Invalid regular expression: %v", err)
+		return nil, fmt.Errorf("invalid regular expression: %v", err)
 	}
 	if kind != 'P' {
 		expression.Longest()

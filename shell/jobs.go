@@ -84,6 +84,8 @@ func (s *session) track(hc interp.HandlerContext, process *os.Process) (release 
 		if j.killed {
 			process.Signal(syscall.SIGTERM)
 		}
+	} else if s.traps.deadly != 0 { // it came between the last command and this one
+		process.Signal(s.traps.deadly)
 	}
 	where[process.Pid] = process
 	return func() {

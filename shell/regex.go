@@ -18,7 +18,7 @@ func posix(pattern string, extended bool) (string, error) {
 		if escaped {
 			i++
 			if i == len(pattern) {
-				return "", errors.New("Trailing backslash")
+				return "", errors.New("trailing backslash")
 			}
 			character = pattern[i]
 		}
@@ -38,7 +38,7 @@ func posix(pattern string, extended bool) (string, error) {
 			case character == ')' && depth == 0 && extended:
 				out.WriteString(`\)`)
 			case character == ')' && depth == 0:
-				return "", errors.New("Unmatched ) or \\)")
+				return "", errors.New("unmatched ) or \\)")
 			case character == ')':
 				depth--
 				out.WriteByte(')')
@@ -48,7 +48,7 @@ func posix(pattern string, extended bool) (string, error) {
 				length := interval(pattern[i:], extended)
 				if length == 0 || start {
 					if !extended {
-						return "", errors.New("Invalid preceding regular expression")
+						return "", errors.New("invalid preceding regular expression")
 					}
 					out.WriteString(`\{`)
 					break
@@ -105,7 +105,7 @@ func posix(pattern string, extended bool) (string, error) {
 		start = false
 	}
 	if depth > 0 {
-		return "", errors.New("Unmatched ( or \\(")
+		return "", errors.New("unmatched ( or \\(")
 	}
 	return out.String(), nil
 }
@@ -169,7 +169,7 @@ func bracket(text string) (translated string, length int, err error) {
 		case strings.HasPrefix(text[i:], "[:"):
 			end := strings.Index(text[i:], ":]")
 			if end < 0 {
-				return "", 0, errors.New("Unmatched [, [^, [:, [., or [=")
+				return "", 0, errors.New("unmatched [, [^, [:, [., or [=")
 			}
 			out.WriteString(text[i : i+end+2])
 			i += end + 2
@@ -186,5 +186,5 @@ func bracket(text string) (translated string, length int, err error) {
 		}
 		i++
 	}
-	return "", 0, errors.New("Unmatched [, [^, [:, [., or [=")
+	return "", 0, errors.New("unmatched [, [^, [:, [., or [=")
 }

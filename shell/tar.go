@@ -75,7 +75,7 @@ func (t *tarball) wrong(format string, arguments ...any) {
 func (t *tarball) create() error {
 	c := t.command
 	if len(c.args) == 0 {
-		return errors.New("Cowardly refusing to create an empty archive")
+		return errors.New("cowardly refusing to create an empty archive")
 	}
 	var out io.Writer = c.out
 	name := c.value('f', "-")
@@ -157,7 +157,7 @@ func (t *tarball) add(writer *tar.Writer, path string) error {
 	if text := c.value('M', ""); text != "" {
 		when, err := parseDate(text, time.Now(), time.Local, false)
 		if err != nil {
-			return fmt.Errorf("Invalid --mtime: %s", text)
+			return fmt.Errorf("invalid --mtime: %s", text)
 		}
 		header.ModTime = when
 	}
@@ -214,7 +214,7 @@ func (t *tarball) read() error {
 	if magic, _ := buffered.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		compressed, err := gzip.NewReader(buffered)
 		if err != nil {
-			return errors.New("Child returned status 1")
+			return errors.New("child returned status 1")
 		}
 		in = compressed
 	} else if c.has("z") {
@@ -248,7 +248,7 @@ func (t *tarball) entries(reader *tar.Reader, root *os.Root) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("This does not look like a tar archive: %v", err)
+			return fmt.Errorf("this does not look like a tar archive: %v", err)
 		}
 		if len(c.args) > 0 && !chosen(wanted, header.Name) || matchesAny(c.values('X'), strings.TrimRight(header.Name, "/")) || matchesAny(c.values('X'), filepath.Base(header.Name)) {
 			continue

@@ -3,15 +3,21 @@ package cli
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/writ-run/writ/shell"
 )
 
 func TestMain(m *testing.M) {
+	if shell.Is(os.Args[0]) {
+		os.Exit(Main())
+	}
 	testscript.Main(tests{m}, map[string]func(){
 		"writ": func() { os.Exit(Main()) },
 	})
@@ -38,6 +44,27 @@ func TestScripts(t *testing.T) {
 		Setup:              setup,
 		Cmds:               commands(),
 	})
+}
+
+// TestShell: under the name of a command the binary is that command, before it looks at anything of writ's.
+func TestShell(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	for _, name := range []string{"sh", "wc"} {
+		if err := os.Symlink(self, filepath.Join(directory, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	process := exec.Command(filepath.Join(directory, "sh"), "-ec", `echo version | wc -c; exit 4`)
+	process.Env = []string{"PATH=" + directory}
+	output, err := process.CombinedOutput()
+	if string(output) != "8\n" || process.ProcessState.ExitCode() != 4 {
+		t.Errorf("%v, %q", err, output)
+	}
 }
 
 // setup keeps the developer's own configuration and data out.

@@ -8,17 +8,26 @@ import (
 	"github.com/writ-run/writ/internal/ratio"
 )
 
+// BenchmarkStartShell: `sh -c` of a builtin takes at most 4 x a Go program that prints a line. Tasks start many shells.
+func BenchmarkStartShell(b *testing.B) {
+	hello, sh := buildProgram(b, "hello", "./testdata/hello"), buildProgram(b, "sh", "../../cmd/writ")
+	ratio.Run(b, 4, func() error { return exec.Command(hello).Run() }, func() error { return exec.Command(sh, "-c", "echo a line").Run() })
+}
+
 // BenchmarkStart: `writ version` takes at most 4 x a Go program that prints a line. The binary is also started by tasks.
 func BenchmarkStart(b *testing.B) {
-	directory := b.TempDir()
-	program := func(name, source string) func() error {
-		binary := filepath.Join(directory, name)
-		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, source)
-		build.Env = append(build.Environ(), "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			b.Fatalf("%v\n%s", err, output)
-		}
-		return func() error { return exec.Command(binary, "version").Run() }
+	hello, writ := buildProgram(b, "hello", "./testdata/hello"), buildProgram(b, "writ", "../../cmd/writ")
+	ratio.Run(b, 4, func() error { return exec.Command(hello).Run() }, func() error { return exec.Command(writ, "version").Run() })
+}
+
+// buildProgram builds a program as it is released.
+func buildProgram(b *testing.B, name, source string) string {
+	b.Helper()
+	binary := filepath.Join(b.TempDir(), name)
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, source)
+	build.Env = append(build.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, output)
 	}
-	ratio.Run(b, 4, program("hello", "./testdata/hello"), program("writ", "../../cmd/writ"))
+	return binary
 }
