@@ -19,6 +19,7 @@ type Image struct {
 	Env     []string
 	User    string                             // as Spec.User; empty: root
 	Lookup  func(user string) (Account, error) // nil: numbers only
+	Resolve func(path string) (string, error)  // where an absolute path leads by the image's links; nil: they are not looked at
 	Release func()                             // called when no container uses it any more; may be nil
 
 	embedded bool // the writ binary is mounted at selfPath

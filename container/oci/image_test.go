@@ -107,6 +107,47 @@ func TestHostileImages(t *testing.T) {
 	}
 }
 
+// TestLinkToIdentity refuses a volume that the image's links lead over the identity.
+func TestLinkToIdentity(t *testing.T) {
+	t.Parallel()
+	need(t)
+	self, err := staticWrit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := busybox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := *image
+	linked.Resolve = func(path string) (string, error) {
+		if path == "/a/b/c/d" {
+			return "/run/writ/token", nil
+		}
+		return path, nil
+	}
+	r, err := oci.New(oci.Config{BaseDir: t.TempDir() + "/b", Self: self, Network: oci.Host, Own: &linked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for path, refused := range map[string]bool{"/a/b/c/d": true, "/a/b/c": false, "/run": true, "/run/writ/x": true, "/run/other": false} {
+		v, err := r.Volume(t.Context(), "v")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := r.Start(t.Context(), container.Spec{Name: "test", Path: "true", Hermetic: true, Mounts: []container.Mount{
+			{Path: "/run/writ", Host: t.TempDir(), ReadOnly: true}, {Path: path, Volume: v}}}, container.IO{})
+		var reason *container.MountError
+		if refused != errors.As(err, &reason) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err == nil {
+			p.Wait(t.Context())
+		}
+	}
+}
+
 // TestFarIssuer is a server that is not on this machine's loopback, for a container without a network.
 func TestFarIssuer(t *testing.T) {
 	t.Parallel()

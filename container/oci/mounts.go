@@ -85,7 +85,10 @@ func (p *process) addMounts(m *made, mounts []container.Mount, account Account) 
 			destination = filepath.Join(m.work, destination)
 		}
 		name := "m" + strconv.Itoa(i)
-		var err error
+		err := p.clear(ordered, mount, destination)
+		if err != nil {
+			return err
+		}
 		if mount.Host != "" {
 			err = p.addHost(m, mount, name, destination, account)
 		} else {
@@ -97,6 +100,28 @@ func (p *process) addMounts(m *made, mounts []container.Mount, account Account) 
 		}
 	}
 	return nil
+}
+
+// clear refuses a volume that links of the image lead to, over or under a directory of the host's: over a run's identity.
+func (p *process) clear(all []container.Mount, mount container.Mount, destination string) error {
+	if p.image.Resolve == nil || mount.Host != "" || !filepath.IsAbs(mount.Path) {
+		return nil
+	}
+	leads, err := p.image.Resolve(destination)
+	if err != nil {
+		return fmt.Errorf("mount %q: %w", mount.Path, err)
+	}
+	for _, other := range all {
+		if other.Host != "" && (within(leads, other.Path) || within(other.Path, leads)) {
+			return &container.MountError{Path: mount.Path, Reason: fmt.Sprintf("leads to %q by links of the image, where %q is reserved", leads, other.Path)}
+		}
+	}
+	return nil
+}
+
+// within tells whether a clean absolute path is at or below another.
+func within(path, directory string) bool {
+	return path == directory || directory == "/" || strings.HasPrefix(path, directory+"/")
 }
 
 // give has the stage give a volume to the task's user, as Concourse does: all of it, but to root the directory alone.

@@ -144,7 +144,7 @@ func (i *images) find(_ context.Context, name string) (*oci.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oci.Image{Layers: ready.Layers, Env: ready.Env, User: ready.User, Lookup: func(user string) (oci.Account, error) {
+	return &oci.Image{Layers: ready.Layers, Env: ready.Env, User: ready.User, Resolve: ready.ResolvePath, Lookup: func(user string) (oci.Account, error) {
 		return lookUpUser(ready, user)
 	}}, nil
 }
