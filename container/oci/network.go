@@ -167,23 +167,21 @@ func relay(in net.Conn, target string, done <-chan struct{}) {
 	}
 }
 
-// resolvConf is /etc/resolv.conf for a container. What listens on this machine's loopback is reached only through forward,
-// an address that pasta takes for it.
+// resolvConf is /etc/resolv.conf for a container. With forward, an address that pasta takes for this machine's name server,
+// that is asked first: only it is sure to be reached from there. A server on this machine's loopback is not.
 func resolvConf(host []byte, forward string) string {
 	var out strings.Builder
-	servers := 0
+	if forward != "" {
+		out.WriteString("nameserver " + forward + "\n")
+	}
 	for line := range strings.Lines(string(host)) {
 		fields := strings.Fields(line)
-		if len(fields) >= 2 && fields[0] == "nameserver" {
-			if ip, err := netip.ParseAddr(fields[1]); forward != "" && err == nil && ip.IsLoopback() {
-				line = "nameserver " + forward + "\n"
+		if forward != "" && len(fields) >= 2 && fields[0] == "nameserver" {
+			if ip, err := netip.ParseAddr(fields[1]); err != nil || ip.IsLoopback() {
+				continue
 			}
-			servers++
 		}
-		out.WriteString(line)
-	}
-	if servers == 0 && forward != "" {
-		out.WriteString("nameserver " + forward + "\n")
+		out.WriteString(strings.TrimSuffix(line, "\n") + "\n")
 	}
 	return out.String()
 }
