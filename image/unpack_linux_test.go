@@ -21,6 +21,10 @@ func unpackInto(t *testing.T, raw []byte, limits Limits) (string, *unpacker, err
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeAll(dir) })
+	return unpackTo(dir, raw, limits)
+}
+
+func unpackTo(dir string, raw []byte, limits Limits) (string, *unpacker, error) {
 	fill(&limits.UnpackedBytes, 1<<30)
 	fill(&limits.Entries, 1000)
 	left := &budget{}
