@@ -72,6 +72,7 @@ type Event struct {
 type Store struct {
 	config Config
 	layers string // directory of the layers in this store's form
+	boot   string
 	dial   dialFunc
 }
 
@@ -94,7 +95,7 @@ func Open(c Config) (*Store, error) {
 		return nil, err
 	}
 	c.Dir = dir
-	s := &Store{config: c, layers: filepath.Join(dir, name), dial: dialNetwork}
+	s := &Store{config: c, layers: filepath.Join(dir, name), boot: bootID(), dial: dialNetwork}
 	for _, sub := range []string{dir, s.layers, s.documents(), s.temporary(), s.records()} {
 		if err := privateDirectory(sub); err != nil {
 			return nil, fmt.Errorf("image cache: %w", err)

@@ -36,6 +36,8 @@ type layerRecord struct {
 	Entries int64  `json:"entries"` // in the archive
 	Size    int64  `json:"size"`    // on disk, roughly
 	Opaque  bool   `json:"opaque"`  // hides all layers below
+	Boot    string `json:"boot"`    // of the machine, when the layer was unpacked or last counted
+	Held    tally  `json:"held"`
 }
 
 // layerDirectory holds "fs" (the overlay's lower directory) and "layer.json".
@@ -67,7 +69,7 @@ func (s *Store) layer(ctx context.Context, b blob, left *budget) (record *layerR
 			return record, held, fetched, errors.Join(err, closeOn(err, held))
 		}
 		held.Close()
-		if !isMissing(err) {
+		if !isMissing(err) && !errors.Is(err, errDamaged) {
 			return nil, nil, fetched, err
 		}
 		if err := s.fill(ctx, b, left); err != nil {
@@ -102,18 +104,6 @@ func (s *Store) touch(held *layerLock) {
 	_ = os.Chtimes(held.file.Name(), now, now) // only the order of pruning depends on it
 }
 
-func (s *Store) readRecord(diffID string) (*layerRecord, error) {
-	raw, err := readBounded(filepath.Join(s.layerDirectory(diffID), "layer.json"), 1<<16)
-	if err != nil {
-		return nil, err
-	}
-	var record layerRecord
-	if err := json.Unmarshal(raw, &record); err != nil || record.DiffID != diffID {
-		return nil, fmt.Errorf("image cache: record of layer %s is damaged; remove %q", diffID, s.layerDirectory(diffID))
-	}
-	return &record, nil
-}
-
 // fill fetches and unpacks a layer under its lock for fetching, unless somebody did so meanwhile. What breaks on the way is
 // tried again; what is wrong is not.
 func (s *Store) fill(ctx context.Context, b blob, left *budget) error {
@@ -123,8 +113,15 @@ func (s *Store) fill(ctx context.Context, b blob, left *budget) error {
 	}
 	defer lock.Close()
 	defer os.Remove(s.fetchPath(b.diffID)) // who waits for it sees that, and makes a new one
-	if record, err := s.readRecord(b.diffID); err == nil {
+	record, err := s.readRecord(b.diffID)
+	if err == nil {
 		return s.account(record, left)
+	}
+	if !isMissing(err) {
+		if err := s.discard(ctx, b.diffID); err != nil {
+			return err
+		}
+		s.config.Progress(Event{Layer: b.label(), Note: "damaged in the cache, fetched again"})
 	}
 	for attempt := 1; ; attempt++ {
 		again, err := s.fetch(ctx, b, left)
@@ -211,7 +208,9 @@ func (s *Store) expand(work string, source *compressed, body io.Closer, b blob, 
 		}
 		return nil, nil, sourceError(source, err)
 	}
-	return &layerRecord{DiffID: b.diffID, Bytes: archive.taken + u.bytes, Entries: u.entries, Size: u.size, Opaque: u.opaqueRoot}, u.notes(), nil
+	held, err := count(dir)
+	return &layerRecord{DiffID: b.diffID, Bytes: archive.taken + u.bytes, Entries: u.entries, Size: u.size,
+		Opaque: u.opaqueRoot, Boot: s.boot, Held: held}, u.notes(), err
 }
 
 // sourceError prefers the reason why the source ended to what decompression made of it.

@@ -43,7 +43,7 @@ func (s *Store) Layers() ([]Layer, error) {
 			record = &layerRecord{DiffID: diffID}
 		}
 		layer := Layer{DiffID: diffID, Size: record.Size}
-		if info, err := os.Stat(s.usePath(diffID)); err == nil {
+		if info, statErr := os.Stat(s.usePath(diffID)); statErr == nil && err == nil {
 			layer.Used = info.ModTime()
 		}
 		lock, err := lockLayer(context.Background(), s.usePath(diffID), syscall.LOCK_EX|syscall.LOCK_NB)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -191,4 +192,48 @@ func TestPullCancelled(t *testing.T) {
 	_, err = s.Pull(ctx, pinned)
 	wantError(t, err, "canceled")
 	wantClean(t, s)
+}
+
+// TestLostPower has a layer that was cut short when the machine stopped: the next boot sees it and fetches it again.
+func TestLostPower(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	source := server.push(t, "app", imageOf(t, layerOf(t, archive(t, file("a", "all of it"), file("b", "c")))))
+	var notes int
+	s := openStore(t, func(c *Config) {
+		c.Progress = func(e Event) {
+			if strings.Contains(e.Note, "damaged") {
+				notes++
+			}
+		}
+	}, server.host)
+	image := mustPull(t, s, source)
+	path := filepath.Join(image.Layers[0], "a")
+	if err := image.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s.boot = "the next boot"
+	server.answers(nil)
+	again := mustPull(t, s, source)
+	if err := again.Close(); err != nil || server.count("GET /v2/app/blobs/") != 0 {
+		t.Errorf("a whole layer was fetched again (%v)", err)
+	}
+
+	if err := os.Truncate(path, 3); err != nil {
+		t.Fatal(err)
+	}
+	s.boot = "the boot after"
+	again = mustPull(t, s, source)
+	wantFile(t, path, "all of it")
+	if notes != 1 {
+		t.Errorf("%d notes of a damaged layer, want 1", notes)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.layers, filepath.Base(filepath.Dir(image.Layers[0])), "layer.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustPull(t, s, source)
 }
