@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -363,49 +361,6 @@ func TestManifests(t *testing.T) {
 	} {
 		_, err := parseConfiguration("x", []byte(raw), 0, Platform{})
 		wantError(t, err, want)
-	}
-}
-
-// TestCredentials sends the source's own, or else those of Docker's configuration; none is in an error or an event.
-func TestCredentials(t *testing.T) {
-	t.Parallel()
-	server := newServer(t)
-	source := server.push(t, "app", simple(t))
-	server.answers(func(w http.ResponseWriter, r *http.Request) bool {
-		name, password, _ := r.BasicAuth()
-		if name == "user" && password == "pass-word" {
-			return false
-		}
-		w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return true
-	})
-	_, err := pull(t, openStore(t, nil, server.host), source)
-	wantError(t, err, "401")
-	wrong := source
-	wrong.Username, wrong.Password = "user", "wrong-word"
-	_, err = pull(t, openStore(t, nil, server.host), wrong)
-	wantError(t, err, "401")
-	if strings.Contains(err.Error(), "wrong-word") {
-		t.Errorf("error %q holds the password", err)
-	}
-	right := source
-	right.Username, right.Password = "user", "pass-word"
-	mustPull(t, openStore(t, nil, server.host), right)
-
-	docker := t.TempDir()
-	config, _ := json.Marshal(map[string]any{"auths": map[string]any{server.host: map[string]string{"username": "user", "password": "pass-word"}}})
-	if err := os.WriteFile(filepath.Join(docker, "config.json"), config, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	mustPull(t, openStore(t, func(c *Config) { c.Docker = docker }, server.host), source)
-	if err := os.WriteFile(filepath.Join(docker, "config.json"), []byte(`{"auths":"pass-word"`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err = pull(t, openStore(t, func(c *Config) { c.Docker = docker }, server.host), source)
-	wantError(t, err, "cannot be parsed")
-	if strings.Contains(err.Error(), "pass-word") {
-		t.Errorf("error %q holds the password", err)
 	}
 }
 

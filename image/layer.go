@@ -152,7 +152,7 @@ func (s *Store) fetch(ctx context.Context, b blob, left *budget) (again bool, er
 	}
 	defer body.Close()
 	total := max(0, b.size)
-	source := &compressed{from: body, hash: sha256.New(), size: b.size,
+	source := &compressed{ctx: ctx, from: body, hash: sha256.New(), size: b.size,
 		tell: progress(func(done int64) { s.config.Progress(Event{Layer: b.label(), Done: done, Total: total}) })}
 	record, notes, err := s.expand(work.path, source, body, b, left)
 	if err != nil {

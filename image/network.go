@@ -41,6 +41,7 @@ type network struct {
 	mu      sync.Mutex
 	place   place           // of the registry itself, once a connection to it was made
 	proxies map[string]bool // "host:port" of the proxies that the environment names
+	overTLS error           // why the registry itself could not be reached with TLS
 }
 
 // A place is where an address belongs.
@@ -219,6 +220,11 @@ func (n *network) send(request *http.Request) (*http.Response, error) {
 	response, err := n.http.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		cancel(err)
+		if request.URL.Scheme == "https" && request.URL.Host == n.host {
+			n.mu.Lock()
+			n.overTLS = err
+			n.mu.Unlock()
+		}
 		return nil, err
 	}
 	stalled := fmt.Errorf("registry %s: %w (%v)", n.host, errStalled, n.limits.Stall)

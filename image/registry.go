@@ -174,6 +174,11 @@ func (r *registry) explain(ctx context.Context, reference string, err error) err
 	case ctx.Err() != nil:
 		return fmt.Errorf("image %s: %w", r.name(reference), context.Cause(ctx))
 	case errors.As(err, &ours):
+		r.network.mu.Lock()
+		defer r.network.mu.Unlock()
+		if failed := r.network.overTLS; failed != nil && !errors.Is(failed, ours) { // refused plain HTTP came second
+			return fmt.Errorf("%w (with TLS: %v)", ours, failed)
+		}
 		return ours
 	case errors.As(err, &address): // its address may hold a signature
 		return fmt.Errorf("image %s: %v", r.name(reference), address.Err)

@@ -29,6 +29,7 @@ func (c *counter) give(n int64) { c.left.Add(n) }
 
 // A compressed reads a layer as it is stored: it counts and hashes, and ends with an error where there is more than size.
 type compressed struct {
+	ctx   context.Context
 	from  io.Reader
 	hash  hash.Hash
 	count int64
@@ -46,6 +47,9 @@ func (c *compressed) abandon(source io.Closer) {
 }
 
 func (c *compressed) Read(p []byte) (int, error) {
+	if c.ctx.Err() != nil { // files do not know of it
+		return 0, context.Cause(c.ctx)
+	}
 	count, err := c.from.Read(p)
 	c.hash.Write(p[:count])
 	c.count += int64(count)
