@@ -76,12 +76,12 @@ func newNetwork(host string, insecure func(string) bool, limits Limits, dial dia
 
 // connectTLS takes an unknown certificate from the hosts that the user named, and from no other that they lead to.
 func (n *network) connectTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, n.limits.Connect)
-	defer cancel()
 	plain, err := n.connect(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, n.limits.Connect)
+	defer cancel()
 	conn := tls.Client(plain, &tls.Config{
 		ServerName:         hostOnly(address),
 		NextProtos:         []string{"h2", "http/1.1"},
@@ -105,13 +105,17 @@ func (n *network) proxy(request *http.Request) (*url.URL, error) {
 }
 
 func (n *network) connect(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, n.limits.Connect)
+	limited, cancel := context.WithTimeout(ctx, n.limits.Connect)
 	defer cancel()
 	host, _, _ := net.SplitHostPort(address)
 	own := strings.EqualFold(host, hostOnly(n.host))
-	return n.dial(ctx, network, address, func(resolved string) error {
+	conn, err := n.dial(limited, network, address, func(resolved string) error {
 		return n.mayConnect(own, address, resolved)
 	})
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("registry %s: no connection to %s within %v", n.host, address, n.limits.Connect)
+	}
+	return conn, err
 }
 
 // mayConnect decides on one resolved address: the registry and the proxies may be anywhere, and others only where the
@@ -164,7 +168,7 @@ func (n *network) checkRedirect(request *http.Request, via []*http.Request) erro
 	return nil
 }
 
-// RoundTrip sends one request: again, with growing pauses, where the answer is 429 or 5xx.
+// RoundTrip sends one request: again, with growing pauses, where the answer is 429 or 5xx, or where the connection broke.
 func (n *network) RoundTrip(request *http.Request) (*http.Response, error) {
 	switch request.URL.Scheme {
 	case "https":
@@ -179,11 +183,14 @@ func (n *network) RoundTrip(request *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		response, err := n.send(request)
 		last := attempt >= n.limits.Attempts || (request.Method != http.MethodGet && request.Method != http.MethodHead)
-		if err != nil || last || !isBusy(response.StatusCode) {
+		if last || request.Context().Err() != nil || err != nil && !isBroken(err) || err == nil && !isBusy(response.StatusCode) {
 			return response, err
 		}
-		pause := n.pause(attempt, response.Header.Get("Retry-After"))
-		response.Body.Close()
+		pause := n.pause(attempt, "")
+		if err == nil {
+			pause = n.pause(attempt, response.Header.Get("Retry-After"))
+			response.Body.Close()
+		}
 		if err := wait(request.Context(), pause); err != nil {
 			return nil, err
 		}
@@ -192,6 +199,10 @@ func (n *network) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func isBusy(status int) bool {
 	return status == http.StatusTooManyRequests || status >= 500 && status != 501
+}
+
+func isBroken(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // pause is the wait after an attempt, doubled each time and scattered, or what the registry asks for: at most 30 s.

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -236,4 +237,76 @@ func TestLostPower(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustPull(t, s, source)
+}
+
+// TestPruneBesidePulls has two stores pull and prune at once: what an image holds is there until it is closed.
+func TestPruneBesidePulls(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	shared := layerOf(t, archive(t, file("shared", "s")))
+	var sources []Source
+	for _, name := range []string{"a", "b", "c"} {
+		sources = append(sources, server.push(t, name, imageOf(t, shared, layerOf(t, archive(t, file("own", name))))))
+	}
+	s := openStore(t, nil, server.host)
+	other, err := Open(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var workers sync.WaitGroup
+	for worker := range 6 {
+		workers.Go(func() {
+			store := []*Store{s, other}[worker%2]
+			for round := range 8 {
+				if worker < 2 {
+					if _, err := store.Prune(t.Context(), true); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				source := sources[(worker+round)%len(sources)]
+				pinned, err := store.Resolve(t.Context(), source)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				image, err := store.Pull(t.Context(), pinned)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				wantFile(t, filepath.Join(image.Layers[0], "shared"), "s")
+				wantFile(t, filepath.Join(image.Layers[1], "own"), filepath.Base(source.Repository))
+				if err := image.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if _, err := s.Prune(t.Context(), true); err != nil {
+		t.Error(err)
+	}
+	wantClean(t, s)
+}
+
+// TestSizeLies has manifests that name another size than a layer has.
+func TestSizeLies(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int64]string{10: "more than the 10 bytes", 100000: "its manifest names 100000"} {
+		s := openStore(t, nil)
+		dir := t.TempDir()
+		keep := func(content []byte) string {
+			write(t, filepath.Join(dir, blobName(digestOf(content))), string(content))
+			return digestOf(content)
+		}
+		layer := archive(t, file("a", "b"))
+		config := keep(fmt.Appendf(nil, `{"rootfs":{"diff_ids":[%q]}}`, digestOf(layer)))
+		manifest := keep(fmt.Appendf(nil, `{"schemaVersion":2,"config":{"digest":%q,"size":1},"layers":[{"digest":%q,"size":%d}]}`,
+			config, keep(layer), size))
+		write(t, filepath.Join(dir, "index.json"), fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":1}]}`, manifest))
+		_, err := s.LoadLayout(t.Context(), dir)
+		wantError(t, err, want)
+		wantClean(t, s)
+	}
 }

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	fakeregistry "github.com/google/go-containerregistry/pkg/registry"
@@ -74,4 +76,27 @@ func TestLoadCancelled(t *testing.T) {
 	_, err := s.LoadLayout(ctx, dir)
 	wantError(t, err, "enough of it")
 	wantClean(t, s)
+}
+
+// TestConnectLimits gives up on a host that takes no connection, and tries again where one breaks.
+func TestConnectLimits(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	source := server.push(t, "app", simple(t))
+	s := openStore(t, func(c *Config) { c.Limits.Connect = 50 * time.Millisecond }, server.host)
+	s.dial = func(ctx context.Context, _, _ string, _ func(string) error) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	_, err := pull(t, s, source)
+	wantError(t, err, "no connection to "+server.host+" within 50ms")
+
+	var broken atomic.Int64
+	server.answers(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/blobs/") || broken.Add(1) > 2 {
+			return false
+		}
+		panic(http.ErrAbortHandler)
+	})
+	mustPull(t, openStore(t, nil, server.host), source)
 }
