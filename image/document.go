@@ -56,7 +56,7 @@ func parseManifest(name string, raw []byte, limits Limits) (*manifest, error) {
 	switch {
 	case m.SchemaVersion == 1:
 		return nil, &problem{message: fmt.Sprintf("image %s: its manifest is of schema 1, which has no digests for its configuration", name),
-			hint: "push it again with a tool of this decade"}
+			hint: "push it again with a current tool"}
 	case m.SchemaVersion != 2:
 		return nil, fmt.Errorf("image %s: manifest: schemaVersion %d; allowed is 2", name, m.SchemaVersion)
 	case m.Manifests != nil && (m.Layers != nil || m.Config.Digest.Hex != ""):

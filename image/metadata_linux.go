@@ -76,21 +76,73 @@ func isWhiteout(stat *unix.Stat_t) bool {
 	return stat.Mode&unix.S_IFMT == unix.S_IFCHR && stat.Rdev == 0
 }
 
-// describe sets owner, mode, extended attributes and times, in the order in which none undoes another.
-func (u *unpacker) describe(fd int, header *tar.Header) error {
-	if !u.rootless {
-		if err := unix.Fchown(fd, header.Uid, header.Gid); err != nil {
-			return fmt.Errorf("owner %d:%d: %w", header.Uid, header.Gid, err)
+// looks are what is set on a file after its content. Of a directory they are kept until the end, so they are small.
+type looks struct {
+	uid, gid int
+	mode     uint32
+	modified unix.Timespec
+	implied  bool // the archive had no entry for this directory: it keeps its owner and time
+}
+
+func looksOf(header *tar.Header) looks {
+	return looks{uid: header.Uid, gid: header.Gid, mode: uint32(header.Mode & 0o7777),
+		modified: unix.Timespec{Sec: header.ModTime.Unix(), Nsec: int64(header.ModTime.Nanosecond())}}
+}
+
+// implied are the usual looks of a directory that the archive leaves out though it has entries in it. An overlay shows
+// the topmost layer's mode, so a layer with no more than tmp/file would otherwise take /tmp from everybody.
+func implied(name string) looks {
+	l := looks{mode: 0o755, implied: true}
+	switch name {
+	case "tmp", "var/tmp", "dev/shm":
+		l.mode = 0o1777
+	case "root":
+		l.mode = 0o700
+	}
+	return l
+}
+
+func (l looks) times() []unix.Timespec { return []unix.Timespec{l.modified, l.modified} }
+
+// remember keeps a directory's looks for the end.
+func (u *unpacker) remember(name string, l looks) error {
+	if _, known := u.later[name]; !known {
+		const each = 128 // for the looks themselves, and their place in the map
+		if u.laterBytes += int64(len(name)) + each; u.laterBytes > maxLater {
+			return &problem{message: fmt.Sprintf("archive has too many directories: more than %d bytes of names", maxLater)}
 		}
 	}
-	if err := u.attributes(fd, header); err != nil {
-		return err
+	u.later[name] = l
+	return nil
+}
+
+// own sets the owner, where owners are kept.
+func (u *unpacker) own(fd int, l looks) error {
+	if u.rootless || l.implied {
+		return nil
 	}
-	if err := unix.Fchmod(fd, uint32(header.Mode&0o7777)); err != nil {
+	if err := unix.Fchown(fd, l.uid, l.gid); err != nil {
+		return fmt.Errorf("owner %d:%d: %w", l.uid, l.gid, err)
+	}
+	return nil
+}
+
+// apply sets mode and time.
+func (l looks) apply(fd int) error {
+	if err := unix.Fchmod(fd, l.mode); err != nil || l.implied {
 		return err
 	}
 	// An empty name would need a newer kernel: the descriptor's own path in /proc is as good.
-	return unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), times(header), 0)
+	return unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), l.times(), 0)
+}
+
+func hasAttributes(header *tar.Header) bool {
+	for key := range header.PAXRecords {
+		if strings.HasPrefix(key, xattrRecord) {
+			return true
+		}
+	}
+	return false
 }
 
 // attributes sets those extended attributes that mean the same in every container: user.*, but for overlayfs's own, and
@@ -118,16 +170,11 @@ func (u *unpacker) attributes(fd int, header *tar.Header) error {
 	return nil
 }
 
-func times(header *tar.Header) []unix.Timespec {
-	modified := unix.Timespec{Sec: header.ModTime.Unix(), Nsec: int64(header.ModTime.Nanosecond())}
-	return []unix.Timespec{modified, modified}
-}
-
 // finish sets what directories are to be, the deepest first: a directory may be without the right to enter it.
 func (u *unpacker) finish() error {
 	u.forget()
 	u.sealed = true
-	names := slices.Sorted(maps.Keys(u.metadata))
+	names := slices.Sorted(maps.Keys(u.later))
 	slices.Reverse(names)
 	for _, name := range names {
 		if name == "." {
@@ -140,10 +187,11 @@ func (u *unpacker) finish() error {
 			return fmt.Errorf("directory %.200q: %w", name, err)
 		}
 	}
-	if header := u.metadata["."]; header != nil {
-		return u.describe(u.root, header)
+	root, found := u.later["."]
+	if !found {
+		root = implied(".")
 	}
-	return unix.Fchmod(u.root, 0o755)
+	return errors.Join(u.own(u.root, root), root.apply(u.root))
 }
 
 func (u *unpacker) finishDirectory(name string) error {
@@ -156,22 +204,10 @@ func (u *unpacker) finishDirectory(name string) error {
 		return err
 	}
 	defer unix.Close(child)
-	if header := u.metadata[name]; header != nil {
-		return u.describe(child, header)
+	if err := u.own(child, u.later[name]); err != nil {
+		return err
 	}
-	return unix.Fchmod(child, usualMode(name))
-}
-
-// usualMode is that of a directory which the archive leaves out though it has entries in it. An overlay shows the
-// topmost layer's mode, so a layer with no more than tmp/file would otherwise take /tmp from everybody.
-func usualMode(name string) uint32 {
-	switch name {
-	case "tmp", "var/tmp", "dev/shm":
-		return 0o1777
-	case "root":
-		return 0o700
-	}
-	return 0o755
+	return u.later[name].apply(child)
 }
 
 // hidesLower reports whether a directory of a layer hides what lower layers have there.

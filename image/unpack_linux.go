@@ -16,7 +16,8 @@ import (
 const (
 	whiteout       = ".wh."
 	opaqueWhiteout = ".wh..wh..opq"
-	maxNesting     = 256 // directories in a name
+	maxNesting     = 256       // directories in a name
+	maxLater       = 256 << 20 // bytes in memory for directories
 )
 
 // An unpacker writes one layer's archive into a directory, in overlayfs form. It walks every name from the directory's
@@ -29,7 +30,8 @@ type unpacker struct {
 
 	parent     int // descriptor of the directory of the last entry, or -1
 	parentName string
-	metadata   map[string]*tar.Header // of directories, set when all is written: nil where the archive had no entry
+	later      map[string]looks // of directories, set when all is written
+	laterBytes int64
 	buffer     []byte
 	bytes      int64 // taken from the budget for sparse files
 	size       int64 // on disk, roughly
@@ -46,7 +48,7 @@ func unpack(from io.Reader, dir string, rootless bool, left *budget, limits Limi
 		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	u := &unpacker{root: root, rootless: rootless, left: left, limits: limits, parent: -1,
-		metadata: map[string]*tar.Header{}, buffer: make([]byte, 128<<10), skipped: map[string]int{}}
+		later: map[string]looks{}, buffer: make([]byte, 128<<10), skipped: map[string]int{}}
 	defer unix.Close(root)
 	defer u.forget()
 	archive := tar.NewReader(from)
@@ -93,8 +95,7 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 		if header.Typeflag != tar.TypeDir {
 			return errors.New("the root is no directory")
 		}
-		u.metadata["."] = header
-		return nil
+		return errors.Join(u.attributes(u.root, header), u.remember(".", looksOf(header)))
 	}
 	parent, err := u.open(path.Dir(name))
 	if err != nil {
@@ -185,7 +186,9 @@ func (u *unpacker) step(parent int, whole, base string) (int, error) {
 		if err := unix.Mkdirat(parent, base, 0o700); err != nil {
 			return -1, err
 		}
-		u.metadata[whole] = nil
+		if err := u.remember(whole, implied(whole)); err != nil {
+			return -1, err
+		}
 		return openDirectory(parent, base)
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
 		var stat unix.Stat_t
@@ -197,7 +200,9 @@ func (u *unpacker) step(parent int, whole, base string) (int, error) {
 			if err := u.replaceWhiteout(parent, base); err != nil {
 				return -1, err
 			}
-			u.metadata[whole] = nil
+			if err := u.remember(whole, implied(whole)); err != nil {
+				return -1, err
+			}
 			return openDirectory(parent, base)
 		case stat.Mode&unix.S_IFMT == unix.S_IFLNK:
 			return -1, fmt.Errorf("leads through the symbolic link %.200q", whole)
@@ -238,8 +243,20 @@ func (u *unpacker) directory(parent int, name string, header *tar.Header) error 
 			}
 		}
 	}
-	u.metadata[name] = header
-	return err
+	if err != nil {
+		return err
+	}
+	if hasAttributes(header) {
+		child, err := openDirectory(parent, base)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(child)
+		if err := u.attributes(child, header); err != nil {
+			return err
+		}
+	}
+	return u.remember(name, looksOf(header))
 }
 
 // clear removes what an earlier entry of the same archive left under this name.
@@ -290,7 +307,14 @@ func (u *unpacker) file(parent int, name string, header *tar.Header, content io.
 		return err
 	}
 	u.size += (written + 4095) &^ 4095
-	return u.describe(fd, header)
+	l := looksOf(header)
+	if err := u.own(fd, l); err != nil {
+		return err
+	}
+	if err := u.attributes(fd, header); err != nil { // after the owner, whose change takes capabilities away
+		return err
+	}
+	return l.apply(fd)
 }
 
 // other makes what has no content: a symbolic link or a fifo.
@@ -316,7 +340,7 @@ func (u *unpacker) other(parent int, name string, header *tar.Header, make func(
 			return err
 		}
 	}
-	return unix.UtimesNanoAt(parent, base, times(header), unix.AT_SYMLINK_NOFOLLOW)
+	return unix.UtimesNanoAt(parent, base, looksOf(header).times(), unix.AT_SYMLINK_NOFOLLOW)
 }
 
 // link makes a hard link to an earlier file of the same layer.

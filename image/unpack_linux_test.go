@@ -113,7 +113,8 @@ func TestUnpackOwnersAndAttributes(t *testing.T) {
 	dir, u, err := unpackInto(t, archive(t, tar.Header{Name: "ping", Uid: 70000, Gid: 12, Mode: 0o2755, PAXRecords: map[string]string{
 		"content": "x", "SCHILY.xattr.user.note": "kept", "SCHILY.xattr.security.capability": capability,
 		"SCHILY.xattr.trusted.overlay.redirect": "/etc", "SCHILY.xattr.user.overlay.opaque": "y", "SCHILY.xattr.system.posix_acl_access": "z"}},
-		tar.Header{Name: "ln", Typeflag: tar.TypeSymlink, Linkname: "x", Uid: 5, Gid: 6}), Limits{})
+		tar.Header{Name: "ln", Typeflag: tar.TypeSymlink, Linkname: "x", Uid: 5, Gid: 6},
+		tar.Header{Name: "d", Typeflag: tar.TypeDir, Uid: 7, Gid: 8, Mode: 0o3750, PAXRecords: map[string]string{"SCHILY.xattr.user.note": "kept"}}), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,6 +124,12 @@ func TestUnpackOwnersAndAttributes(t *testing.T) {
 	}
 	if err := unix.Lstat(filepath.Join(dir, "ln"), &stat); err != nil || stat.Uid != 5 || stat.Gid != 6 {
 		t.Errorf("ln: %d:%d %v", stat.Uid, stat.Gid, err)
+	}
+	if err := unix.Lstat(filepath.Join(dir, "d"), &stat); err != nil || stat.Uid != 7 || stat.Gid != 8 || stat.Mode&0o7777 != 0o3750 {
+		t.Errorf("d: %d:%d %o %v", stat.Uid, stat.Gid, stat.Mode, err)
+	}
+	if _, err := unix.Getxattr(filepath.Join(dir, "d"), "user.note", make([]byte, 8)); err != nil {
+		t.Errorf("d: user.note: %v", err)
 	}
 	names := make([]byte, 1024)
 	count, err := unix.Listxattr(filepath.Join(dir, "ping"), names)
@@ -196,6 +203,19 @@ func TestUnpackHostile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnpackMemory bounds what is kept in memory until the end.
+func TestUnpackMemory(t *testing.T) {
+	t.Parallel()
+	u := &unpacker{later: map[string]looks{}, laterBytes: maxLater - 200}
+	if err := u.remember("a", looks{}); err != nil {
+		t.Error(err)
+	}
+	if err := u.remember("a", looks{}); err != nil {
+		t.Errorf("known already: %v", err)
+	}
+	wantError(t, u.remember("b", looks{}), "too many directories")
 }
 
 func TestUnpackTruncated(t *testing.T) {
