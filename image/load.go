@@ -18,7 +18,8 @@ import (
 
 const (
 	maxMetadata      = 1 << 20 // bytes of metadata.json
-	maxBundleEntries = 100_000 // of an image's tarball, which has a few for each layer
+	maxBundleEntries = 20_000  // of an image's tarball, which has a few for each layer
+	maxBundleName    = 4096    // bytes of a name in it
 )
 
 // A bundle is an image in files: a directory or a tarball.
@@ -311,6 +312,9 @@ func indexTar(file *os.File) (*tarBundle, error) {
 		}
 		if entries >= maxBundleEntries {
 			return nil, fmt.Errorf("archive: more than the %d entries allowed", maxBundleEntries)
+		}
+		if len(header.Name) > maxBundleName || len(header.Linkname) > maxBundleName {
+			return nil, fmt.Errorf("archive: entry %.200q: its name has more than %d bytes", header.Name, maxBundleName)
 		}
 		name := path.Clean("/" + header.Name)[1:]
 		switch header.Typeflag {

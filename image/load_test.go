@@ -188,6 +188,9 @@ func TestLoadHostile(t *testing.T) {
 		"saved links in circles": {func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "image.tar"), string(archive(t, link("config", "config"), file("manifest.json", `[{"Config":"config","Layers":[]}]`))))
 		}, "file does not exist"},
+		"saved has a long name": {func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "image.tar"), string(archive(t, file(strings.Repeat("n", 5000), ""))))
+		}, "more than 4096 bytes"},
 		"layout digest": {func(t *testing.T, dir string) {
 			writeLayout(t, dir, simple(t))
 			names, _ := filepath.Glob(filepath.Join(dir, "blobs/sha256/*"))
