@@ -4,12 +4,14 @@ import (
 	"archive/tar"
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sys/unix"
 )
 
@@ -269,38 +271,47 @@ func octal(n int) string {
 	return string(text)
 }
 
-// TestOverlay mounts an image's layers as the container runtime does: upper layers hide what they say they hide.
-func TestOverlay(t *testing.T) {
-	t.Parallel()
-	needRoot(t)
-	server := newServer(t)
-	source := server.push(t, "app", imageOf(t,
+// layered is an image whose upper layers hide things of the lower ones; shown is what an overlay of it holds.
+func layered(t *testing.T) (image v1.Image, shown string) {
+	t.Helper()
+	return imageOf(t,
 		layerOf(t, archive(t, file("below", "hidden by the opaque root"))),
 		layerOf(t, archive(t, file(".wh..wh..opq", ""), file("gone", "1"), file("kept", "1"), file("dir/old", "1"), file("again/old", "1"))),
-		layerOf(t, archive(t, file(".wh.gone", ""), file("dir/.wh..wh..opq", ""), file("dir/new", "2"), file(".wh.again", ""), file("again/new", "2")))))
-	image := mustPull(t, openStore(t, nil, server.host), source)
-	if len(image.Layers) != 2 {
-		t.Fatalf("layers %q, want the two from the opaque root on", image.Layers)
-	}
-	target := t.TempDir()
-	if err := unix.Mount("overlay", target, "overlay", unix.MS_RDONLY, "lowerdir="+image.Layers[1]+":"+image.Layers[0]); err != nil {
-		if os.Getenv("WRIT_TEST_REQUIRE") == "all" {
-			t.Fatal(err)
-		}
-		t.Skipf("SKIPPED: cannot mount an overlay: %v", err)
-	}
-	defer unix.Unmount(target, 0)
-	var found []string
-	for _, pattern := range []string{"*", "*/*"} {
-		names, err := filepath.Glob(filepath.Join(target, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			found = append(found, strings.TrimPrefix(name, target+"/"))
-		}
-	}
-	if got := strings.Join(found, " "); got != "again dir kept again/new dir/new" {
-		t.Errorf("the overlay shows %q", got)
+		layerOf(t, archive(t, file(".wh.gone", ""), file("dir/.wh..wh..opq", ""), file("dir/new", "2"), file(".wh.again", ""), file("again/new", "2"))),
+	), "again again/new dir dir/new kept"
+}
+
+// TestOverlay mounts an image's layers as the container runtime does, as root and as an ordinary user: upper layers hide
+// what they say they hide.
+func TestOverlay(t *testing.T) {
+	t.Parallel()
+	for name, rootless := range map[string]bool{"root": false, "rootless": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			unshare, options := "-m", "ro"
+			if rootless {
+				unshare, options = "-Urm", "ro,userxattr"
+			} else {
+				needRoot(t)
+			}
+			if err := exec.Command("unshare", unshare, "true").Run(); err != nil {
+				if os.Getenv("WRIT_TEST_REQUIRE") == "all" {
+					t.Fatal(err)
+				}
+				t.Skipf("SKIPPED: needs unshare %s: %v", unshare, err)
+			}
+			pushed, want := layered(t)
+			server := newServer(t)
+			s := openStore(t, func(c *Config) { c.Rootless = rootless }, server.host)
+			image := mustPull(t, s, server.push(t, "app", pushed))
+			if len(image.Layers) != 2 {
+				t.Fatalf("layers %q, want the two from the opaque root on", image.Layers)
+			}
+			const script = `mount -t overlay -o "$1,lowerdir=$2:$3" overlay "$4" && cd "$4" && find . -mindepth 1 | sort | cut -c3-`
+			output, err := exec.Command("unshare", unshare, "sh", "-c", script, "sh", options, image.Layers[1], image.Layers[0], t.TempDir()).CombinedOutput()
+			if got := strings.Join(strings.Fields(string(output)), " "); err != nil || got != want {
+				t.Errorf("the overlay shows %q (%v), want %q", got, err, want)
+			}
+		})
 	}
 }
