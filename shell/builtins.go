@@ -61,6 +61,10 @@ func (s *session) onCall(ctx context.Context, args []string) ([]string, error) {
 		return shoptArguments(args), nil
 	case "cd":
 		return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-P" || a == "-L" || a == "--" }), nil
+	case "read":
+		if readsMore(args) {
+			return own(args), nil
+		}
 	case "logout":
 		args[0] = "exit"
 	}
@@ -81,6 +85,8 @@ func (s *session) builtin(ctx context.Context, hc interp.HandlerContext, name st
 		return s.trap(hc.Stdout, hc.Stderr, args, s.isMain(hc)), nil
 	case "wait":
 		return s.wait(hc, args), nil
+	case "read":
+		return s.read(ctx, hc, args)
 	case "kill":
 		return s.kill(hc, args), nil
 	case "jobs":

@@ -30,6 +30,9 @@ type option struct {
 	value  string
 }
 
+// discard is where a builtin writes that prints nothing.
+func discard() *bufio.Writer { return bufio.NewWriterSize(io.Discard, 16) }
+
 // finish flushes what the utility wrote; output that could not be written turns success into 1.
 func (c *command) finish(status int) int {
 	if err := c.out.Flush(); err != nil {

@@ -77,7 +77,7 @@ func (s *session) start(hc interp.HandlerContext, path string, args []string) (*
 	for delay := time.Millisecond; ; delay *= 2 {
 		process := &exec.Cmd{
 			Path: path, Args: args, Env: exported(hc.Env), Dir: hc.Dir,
-			Stdin: hc.Stdin, Stdout: hc.Stdout, Stderr: hc.Stderr,
+			Stdin: hc.Stdin, Stdout: plain(hc.Stdout), Stderr: plain(hc.Stderr), ExtraFiles: s.extra(hc),
 		}
 		err := process.Start()
 		if err == nil || !errors.Is(err, syscall.ETXTBSY) || delay > time.Second/4 {
@@ -174,7 +174,7 @@ func (s *session) takePlace(hc interp.HandlerContext, path string, args, environ
 		if end == nil || end == io.Discard {
 			continue
 		}
-		file, ok := end.(*os.File)
+		file, ok := fileOf(end)
 		if !ok {
 			return fmt.Errorf("descriptor %s is no file", strconv.Itoa(descriptor))
 		}
@@ -183,6 +183,14 @@ func (s *session) takePlace(hc interp.HandlerContext, path string, args, environ
 			continue
 		}
 		if err := unix.Dup3(number, descriptor, 0); err != nil {
+			return err
+		}
+	}
+	for i, file := range s.extra(hc) {
+		if file == nil {
+			continue
+		}
+		if err := unix.Dup3(int(file.Fd()), i+3, 0); err != nil {
 			return err
 		}
 	}

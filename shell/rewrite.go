@@ -14,7 +14,7 @@ import (
 //	X &   ──▶   1>&$((__writ_bg=NUMBER,1)) </dev/null/writ:spawn:$__writ_bg
 //	            { if ( X ); then </dev/null/writ:done:0; else </dev/null/writ:done:$?; fi; } 1>&$((__writ_job=__writ_bg,1)) &
 //	$!    ──▶   ${__writ_bg}
-//	X | Y ──▶   X | ( Y )
+//	X | Y ──▶   ( X ) | ( Y )
 //	v=W   ──▶   v=W </dev/null/writ:trace:v=W
 //
 // Opening a path that begins with notePrefix calls session.note, and gives /dev/null.
@@ -26,6 +26,8 @@ func rewrite(statement *syntax.Stmt, s *session) []*syntax.Stmt {
 
 func rewriteAll(statements []*syntax.Stmt, s *session) []*syntax.Stmt {
 	lists := []*[]*syntax.Stmt{&statements}
+	var subshells []*[]*syntax.Stmt
+	stays := false
 	for _, statement := range statements {
 		syntax.Walk(statement, func(node syntax.Node) bool {
 			switch node := node.(type) {
@@ -33,6 +35,7 @@ func rewriteAll(statements []*syntax.Stmt, s *session) []*syntax.Stmt {
 				lists = append(lists, &node.Stmts)
 			case *syntax.Subshell:
 				lists = append(lists, &node.Stmts)
+				subshells = append(subshells, &node.Stmts)
 			case *syntax.CmdSubst:
 				lists = append(lists, &node.Stmts)
 			case *syntax.ProcSubst:
@@ -46,6 +49,7 @@ func rewriteAll(statements []*syntax.Stmt, s *session) []*syntax.Stmt {
 			case *syntax.CaseItem:
 				lists = append(lists, &node.Stmts)
 			case *syntax.Stmt:
+				stays = describe(node) || stays
 				s.observed(node)
 			case *syntax.BinaryCmd:
 				piped(node)
@@ -71,6 +75,11 @@ func rewriteAll(statements []*syntax.Stmt, s *session) []*syntax.Stmt {
 			}
 		}
 		*list = replaced
+	}
+	if stays {
+		for _, list := range subshells {
+			*list = enclose(*list)
+		}
 	}
 	return statements
 }
@@ -106,7 +115,7 @@ func background(statement *syntax.Stmt) []*syntax.Stmt {
 // rewriteText is rewrite for text that the interpreter parses itself: eval's, a trap's, a sourced file's. Text that has
 // nothing to rewrite, or that does not parse, stays as it is.
 func (s *session) rewriteText(text string) string {
-	if !strings.ContainsAny(text, "&|") && !strings.Contains(text, "$!") {
+	if !strings.ContainsAny(text, "&|<>") && !strings.Contains(text, "$!") {
 		return text
 	}
 	file, err := parser().Parse(strings.NewReader(text), "")
@@ -119,7 +128,9 @@ func (s *session) rewriteText(text string) string {
 		case *syntax.Stmt:
 			touched = touched || node.Background
 		case *syntax.BinaryCmd:
-			touched = touched || node.Op == syntax.Pipe
+			touched = touched || isPipe(node)
+		case *syntax.Redirect:
+			touched = touched || node.N != nil && node.N.Value > "2" || node.Op == syntax.DplIn || node.Op == syntax.DplOut && node.Word.Lit() > "2"
 		case *syntax.ParamExp:
 			touched = touched || node.Param != nil && node.Param.Value == "!"
 		}
@@ -136,16 +147,24 @@ func (s *session) rewriteText(text string) string {
 	return out.String()
 }
 
-// piped makes the last command of a pipeline a subshell, as bash has it; the interpreter runs it in the shell itself.
+// piped makes the commands of a pipeline subshells, as bash has it; the interpreter runs the last in the shell itself.
 func piped(pipe *syntax.BinaryCmd) {
-	if pipe.Op != syntax.Pipe && pipe.Op != syntax.PipeAll {
-		return
+	if isPipe(pipe) {
+		pipe.X, pipe.Y = subshell(pipe.X), subshell(pipe.Y)
 	}
-	if _, already := pipe.Y.Cmd.(*syntax.Subshell); already {
-		return
+}
+
+func isPipe(command syntax.Command) bool {
+	pipe, ok := command.(*syntax.BinaryCmd)
+	return ok && (pipe.Op == syntax.Pipe || pipe.Op == syntax.PipeAll)
+}
+
+func subshell(statement *syntax.Stmt) *syntax.Stmt {
+	if _, already := statement.Cmd.(*syntax.Subshell); already || isPipe(statement.Cmd) {
+		return statement
 	}
-	last := *pipe.Y
-	pipe.Y = &syntax.Stmt{Position: last.Position, Cmd: &syntax.Subshell{Stmts: []*syntax.Stmt{&last}}}
+	inner := *statement
+	return &syntax.Stmt{Position: inner.Position, Cmd: &syntax.Subshell{Stmts: []*syntax.Stmt{&inner}}}
 }
 
 func (s *session) declare(function string) {

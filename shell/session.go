@@ -28,9 +28,10 @@ type session struct {
 	mutex      sync.Mutex // guards what follows: background jobs run beside
 	functions  map[string]bool
 	jobs       map[int]*job
-	order      []int               // the jobs' numbers, oldest first
-	redirected map[syntax.Pos]bool // simple commands that redirect their own standard error
-	sourcing   bool                // the next file opened is a script to source
+	order      []int                         // the jobs' numbers, oldest first
+	redirected map[syntax.Pos]bool           // simple commands that redirect their own standard error
+	tables     map[string]map[int]descriptor // of descriptors from 3 on
+	sourcing   bool                          // the next file opened is a script to source
 	traps      traps
 	front      map[int]*os.Process // what runs in the foreground, by process id
 }
@@ -48,7 +49,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 func newSession(c *command, k *call) (*session, error) {
 	s := &session{command: c, zero: c.zero, functions: map[string]bool{}, jobs: map[int]*job{}, front: map[int]*os.Process{}, redirected: map[syntax.Pos]bool{}}
-	s.traps = newTraps()
+	s.traps, s.tables = newTraps(), map[string]map[int]descriptor{"": inherited()}
 	runner, err := interp.New(
 		interp.Env(environment{expand.ListEnviron(os.Environ()...), k.trace}),
 		interp.StdIO(os.Stdin, os.Stdout, os.Stderr),
@@ -128,6 +129,15 @@ func (s *session) isMain(hc interp.HandlerContext) bool {
 func (s *session) onOpen(ctx context.Context, path string, flag int, mode os.FileMode) (io.ReadWriteCloser, error) {
 	hc := interp.HandlerCtx(ctx)
 	if note, ours := strings.CutPrefix(path, notePrefix); ours {
+		if number, uses := strings.CutPrefix(note, "use:"); uses {
+			return s.use(hc, number)
+		}
+		if change, changes := strings.CutPrefix(note, "fd:"); changes {
+			return s.change(hc, change)
+		}
+		if note == "end" {
+			return s.ending(hc), nil
+		}
 		s.note(hc, note)
 		return os.Open(os.DevNull)
 	}

@@ -12,7 +12,7 @@ import (
 // A utility does the work of one command and returns its exit status.
 type utility func(*command) int
 
-// shells are the names under which the interpreter runs.
+// isShell reports whether the interpreter runs under a name.
 func isShell(name string) bool { return name == "sh" || name == "bash" }
 
 // Names are the commands that the binary plays: sh, bash, and every utility. Sorted.
