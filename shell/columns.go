@@ -198,7 +198,7 @@ func trSet(text string, wanted int) (set []byte, problem string) {
 	}
 	for i := 0; i < len(text); {
 		if strings.HasPrefix(text[i:], "[:") {
-			if end := strings.Index(text[i:], ":]"); end > 0 {
+			if end := strings.Index(text[i:], ":]"); end > 1 {
 				name := text[i+2 : i+end]
 				in, known := classes[name]
 				if !known {
@@ -214,8 +214,8 @@ func trSet(text string, wanted int) (set []byte, problem string) {
 			}
 		}
 		if text[i] == '[' && i+2 < len(text) && text[i+2] == '*' {
-			if end := strings.IndexByte(text[i:], ']'); end > 0 {
-				count, err := strconv.ParseInt(text[i+3:i+end], 0, 32)
+			if end := strings.IndexByte(text[i+3:], ']') + 3; end > 2 {
+				count, err := strconv.ParseInt(text[i+3:i+end], 0, 16)
 				if text[i+3:i+end] == "" {
 					count, err = int64(max(0, wanted-len(set))), nil
 				}

@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -172,7 +171,7 @@ func noteWith(text string, word *syntax.Word) *syntax.Redirect {
 
 // use opens a descriptor once more, for one command.
 func (s *session) use(hc interp.HandlerContext, text string) (io.ReadWriteCloser, error) {
-	wrong := &os.PathError{Op: s.zero + ":", Path: text, Err: errors.New("Bad file descriptor")}
+	wrong := &os.PathError{Op: s.zero + ":", Path: text, Err: unix.EBADF}
 	number, err := strconv.Atoi(text)
 	if err != nil {
 		return nil, wrong

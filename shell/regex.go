@@ -168,7 +168,7 @@ func bracket(text string) (translated string, length int, err error) {
 			return out.String(), i + 1, nil
 		case strings.HasPrefix(text[i:], "[:"):
 			end := strings.Index(text[i:], ":]")
-			if end < 0 {
+			if end < 2 {
 				return "", 0, errors.New("unmatched [, [^, [:, [., or [=")
 			}
 			out.WriteString(text[i : i+end+2])
