@@ -26,6 +26,7 @@ type images struct {
 	pinned map[string]func() (image.Pinned, error) // by source
 	ready  map[string]func() (*image.Image, error) // by name
 	count  int
+	forks  []container.Volume // that images out of steps are in
 }
 
 // openStore opens the cache of images.
@@ -118,17 +119,23 @@ func (i *images) prepare(ctx context.Context, r pipeline.ImageResource, artifact
 	return name, pulled.Digest, nil
 }
 
-// load takes an image out of what a step has left.
+// load takes an image out of what a step has left: out of a fork, since the artifact may get another content while the image
+// is in use.
 func (i *images) load(ctx context.Context, artifact container.Volume) (name, digest string, err error) {
-	loaded, err := i.store.LoadRootfs(ctx, artifact.Path())
+	fork, err := artifact.Fork(ctx)
 	if err != nil {
 		return "", "", err
+	}
+	loaded, err := i.store.LoadRootfs(ctx, fork.Path())
+	if err != nil {
+		return "", "", errors.Join(err, fork.Close())
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.count++
 	name = fmt.Sprintf("artifact %d", i.count)
 	i.ready[name] = func() (*image.Image, error) { return loaded, nil }
+	i.forks = append(i.forks, fork)
 	return name, loaded.Digest, nil
 }
 
@@ -174,7 +181,10 @@ func (i *images) close() error {
 			problems = append(problems, ready.Close())
 		}
 	}
-	i.ready = nil
+	for _, fork := range i.forks {
+		problems = append(problems, fork.Close())
+	}
+	i.ready, i.forks = nil, nil
 	return errors.Join(problems...)
 }
 
