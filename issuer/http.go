@@ -71,7 +71,7 @@ func (i *Issuer) Handler() (http.Handler, error) {
 		jwksPath:       {"GET, HEAD", &jwks{keys: i.keys}},
 		introspectPath: {"POST", newIntrospection(i)},
 		"/healthz":     {"GET, HEAD", http.HandlerFunc(healthy)},
-		"/metrics":     {"GET, HEAD", i.metrics.handler()},
+		"/metrics":     {"GET, HEAD", i.metrics},
 	}
 	u, err := url.Parse(i.config.URL)
 	if err != nil {

@@ -30,7 +30,7 @@ type Issuer struct {
 	keys    *KeyRing
 	store   Store
 	grants  grants
-	metrics *metrics
+	metrics *counters
 	now     func() time.Time
 	log     *slog.Logger
 
@@ -77,7 +77,7 @@ func New(c Config, keys *KeyRing, store Store) (*Issuer, error) {
 		config: c, keys: keys, store: store, grants: g, now: c.Now, log: c.Log,
 		runs: map[workload.RunID]*run{}, byPublic: map[string]*run{},
 	}
-	i.metrics = newMetrics(i)
+	i.metrics = newCounters(i)
 	if _, err := keys.Signer(c.Algorithm); err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (i *Issuer) mint(ctx context.Context, id workload.RunID, q workload.Request
 	if err != nil {
 		return workload.Minted{}, err
 	}
-	i.metrics.minted.WithLabelValues(string(algorithm)).Inc()
+	i.metrics.minted[algorithm].Inc()
 	i.log.Info("token minted", "jti", claims.ID, "sub", sub, "aud", audience, "run", r.public, "exp", expiry.UTC())
 	if len(sub) > googleSubject {
 		i.log.Warn("sub is longer than Google takes", "sub", sub, "bytes", len(sub), "limit", googleSubject)

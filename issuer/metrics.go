@@ -1,46 +1,44 @@
 package issuer
 
 import (
+	"fmt"
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/writ-run/writ/key"
 )
 
-// metrics are what /metrics shows. No label has a value that a caller chooses.
-type metrics struct {
-	registry      *prometheus.Registry
-	begun         prometheus.Counter
-	minted        *prometheus.CounterVec
-	refused       prometheus.Counter
-	introspection *prometheus.CounterVec
+// counters are what /metrics shows. No label has a value that a caller chooses.
+type counters struct {
+	set     *metrics.Set
+	begun   *metrics.Counter
+	minted  map[key.Algorithm]*metrics.Counter
+	refused *metrics.Counter
 }
 
-func newMetrics(i *Issuer) *metrics {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+func newCounters(i *Issuer) *counters {
+	set := metrics.NewSet()
+	c := &counters{
+		set:     set,
+		begun:   set.NewCounter("writ_runs_registered_total"), // builds and tasks
+		refused: set.NewCounter("writ_tokens_refused_total"),  // requests for a token
+		minted:  map[key.Algorithm]*metrics.Counter{},         // identity tokens
 	}
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		begun:    counter("writ_runs_registered_total", "Runs registered, builds and tasks."),
-		minted: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "writ_tokens_minted_total", Help: "Identity tokens minted, by algorithm.",
-		}, []string{"alg"}),
-		refused: counter("writ_tokens_refused_total", "Requests for a token that were refused."),
-		introspection: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "writ_introspections_total", Help: "Answers of the introspection endpoint, by result.",
-		}, []string{"result"}),
-	}
-	live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "writ_runs", Help: "Runs registered now."}, func() float64 { return float64(i.count()) })
 	for _, algorithm := range []key.Algorithm{key.RS256, key.ES256, key.EdDSA} {
-		m.minted.WithLabelValues(string(algorithm)) // shown as 0 before the first
+		c.minted[algorithm] = set.NewCounter(fmt.Sprintf("writ_tokens_minted_total{alg=%q}", algorithm))
 	}
-	m.registry.MustRegister(m.begun, m.minted, m.refused, m.introspection, live)
-	return m
+	set.NewGauge("writ_runs", func() float64 { return float64(i.count()) }) // registered now
+	return c
 }
 
-func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+// introspected counts an answer of the introspection endpoint by its result, one of a few words of ours.
+func (c *counters) introspected(result string) {
+	c.set.GetOrCreateCounter(fmt.Sprintf("writ_introspections_total{result=%q}", result)).Inc()
+}
+
+// ServeHTTP answers in the text format that Prometheus reads.
+func (c *counters) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	c.set.WritePrometheus(w)
 }
