@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +48,39 @@ func needContainers(t *testing.T) (binaries string) {
 	return binaries
 }
 
+// nobody is the ordinary user of these tests.
+const nobody = 65534
+
+// asNobody makes a directory with a writ that runs the other one as an ordinary user.
+func asNobody(t *testing.T, binaries string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("this is an ordinary user")
+	}
+	directory := t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\nexec setpriv --reuid=%d --regid=%d --clear-groups '%s/writ' \"$@\"\n", nobody, nobody, binaries)
+	if err := os.WriteFile(filepath.Join(directory, "writ"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+// give gives a directory with all that is in it to the ordinary user, who can reach it.
+func give(directory string) error {
+	for parent := filepath.Dir(directory); parent != "/" && parent != os.TempDir(); parent = filepath.Dir(parent) {
+		info, err := os.Stat(parent)
+		if err == nil && info.Mode().Perm()&0o011 != 0o011 {
+			err = os.Chmod(parent, info.Mode().Perm()|0o011)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return filepath.WalkDir(directory, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, nobody, nobody))
+	})
+}
+
 // inContainers has a script's writ run tasks in containers.
 func inContainers(env *testscript.Env, binaries string) {
 	env.Setenv("PATH", binaries+string(filepath.ListSeparator)+env.Getenv("PATH"))
@@ -53,24 +88,37 @@ func inContainers(env *testscript.Env, binaries string) {
 	env.Setenv("TMPDIR", "/tmp") // the path of a socket is short
 }
 
-// TestContainerScripts runs testdata/containers/CASE.txtar with real containers.
+// TestContainerScripts runs testdata/containers/CASE.txtar with real containers, as this user and as an ordinary one.
 func TestContainerScripts(t *testing.T) {
 	t.Parallel()
 	binaries := needContainers(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                filepath.Join("testdata", "containers"),
-		UpdateScripts:      os.Getenv("WRIT_UPDATE_GOLDEN") != "",
-		RequireUniqueNames: true,
-		Setup: func(env *testscript.Env) error {
-			err := setup(env)
-			inContainers(env, binaries)
-			return err
-		},
-		Cmds: commands(),
-		Condition: func(condition string) (bool, error) {
-			return condition == "root" && os.Geteuid() == 0, nil
-		},
-	})
+	for _, ordinary := range []bool{false, true} {
+		name := "as " + map[bool]string{false: "this user", true: "nobody"}[ordinary]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			use := binaries
+			if ordinary {
+				use = asNobody(t, binaries)
+			}
+			testscript.Run(t, testscript.Params{
+				Dir:                filepath.Join("testdata", "containers"),
+				UpdateScripts:      os.Getenv("WRIT_UPDATE_GOLDEN") != "",
+				RequireUniqueNames: true,
+				Setup: func(env *testscript.Env) error {
+					err := setup(env)
+					inContainers(env, use)
+					if ordinary {
+						err = errors.Join(err, give(env.WorkDir))
+					}
+					return err
+				},
+				Cmds: commands(),
+				Condition: func(condition string) (bool, error) {
+					return condition == "root" && os.Geteuid() == 0 && !ordinary, nil
+				},
+			})
+		})
+	}
 }
 
 // TestDemoInContainers runs the README's demo with a writ that may not fall back to processes.

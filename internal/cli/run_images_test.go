@@ -26,10 +26,21 @@ import (
 	"github.com/writ-run/writ/pipeline"
 )
 
-// TestImages runs tasks in images of a registry, which asks for a password.
+// TestImages runs tasks in images of a registry, which asks for a password, as this user and as an ordinary one.
 func TestImages(t *testing.T) {
 	t.Parallel()
 	binaries := needContainers(t)
+	t.Run("as this user", func(t *testing.T) {
+		t.Parallel()
+		testImages(t, binaries, func(string) error { return nil })
+	})
+	t.Run("as nobody", func(t *testing.T) {
+		t.Parallel()
+		testImages(t, asNobody(t, binaries), give)
+	})
+}
+
+func testImages(t *testing.T, binaries string, give func(directory string) error) {
 	built := busyboxImage(t)
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,6 +69,9 @@ func TestImages(t *testing.T) {
 	write("pipeline.yml", imagePipeline)
 	run := func(more ...string) (string, int) {
 		command := exec.CommandContext(t.Context(), filepath.Join(binaries, "writ"), append([]string{"run", "pipeline.yml"}, more...)...)
+		if err := give(work); err != nil {
+			t.Fatal(err)
+		}
 		command.Dir = work
 		command.Env = []string{"HOME=" + work, "PATH=" + os.Getenv("PATH"), "WRIT_CONTAINER_RUNTIME=oci", `WRIT_CONTAINER_INSECUREREGISTRIES=["` + host + `"]`}
 		output, err := command.CombinedOutput()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,7 @@ func TestVaultScripts(t *testing.T) {
 		t.Fatalf("no scripts: %v", err)
 	}
 	for _, script := range scripts {
-		for _, runtime := range []string{"process", "oci"} {
+		for _, runtime := range []string{"process", "oci", "oci as nobody"} {
 			t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar")+"/"+runtime, func(t *testing.T) {
 				t.Parallel()
 				vaultScript(t, script, runtime)
@@ -32,8 +33,12 @@ func TestVaultScripts(t *testing.T) {
 // vaultScript runs a script with a Vault of its own and the runtime.
 func vaultScript(t *testing.T, script, runtime string) {
 	binaries := ""
+	runtime, ordinary := strings.CutSuffix(runtime, " as nobody")
 	if runtime == "oci" {
 		binaries = needContainers(t)
+	}
+	if ordinary {
+		binaries = asNobody(t, binaries)
 	}
 	vault := vaulttest.Start(t)
 	testscript.Run(t, testscript.Params{
@@ -45,6 +50,9 @@ func vaultScript(t *testing.T, script, runtime string) {
 			env.Setenv("RUNTIME", runtime)
 			if binaries != "" {
 				inContainers(env, binaries)
+			}
+			if ordinary {
+				err = errors.Join(err, give(env.WorkDir))
 			}
 			return err
 		},
