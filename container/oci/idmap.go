@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // mapping translates the ids on disk to those on the host that a container has: Count of them from Disk on become those
@@ -57,4 +59,36 @@ func newUserNamespace(executable string, m mapping) (*os.File, error) {
 	_ = command.Process.Kill()
 	_ = command.Wait() // it was killed
 	return file, err
+}
+
+// NoIDMapError says that a file system cannot translate ids.
+type NoIDMapError struct {
+	Path  string
+	cause error
+}
+
+// Error names the directory.
+func (e *NoIDMapError) Error() string {
+	return fmt.Sprintf("the file system of %q cannot translate ids (idmapped mounts): %v", e.Path, e.cause)
+}
+
+// Unwrap returns the kernel's answer.
+func (e *NoIDMapError) Unwrap() error { return e.cause }
+
+// Hint says where it can be had.
+func (e *NoIDMapError) Hint() string {
+	return "set TMPDIR to a directory on ext4, xfs or btrfs (Linux 5.12) or tmpfs (6.3); an ordinary user's containers need no translation"
+}
+
+// tryMap finds out, by a mount that is attached nowhere, whether a directory's file system can translate ids.
+func (r *Runtime) tryMap(path string) error {
+	namespace, err := r.userNamespace(everyID)
+	if err != nil {
+		return err
+	}
+	fd, err := tree{Source: path, Map: int(namespace.Fd())}.open()
+	if err != nil {
+		return &NoIDMapError{path, err}
+	}
+	return unix.Close(fd)
 }

@@ -81,8 +81,15 @@ func (p *process) stage(ctx context.Context, streams *container.Streams) (*bufio
 	planRead.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
-	giveUp := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
-	defer giveUp()
+	giveUp := context.AfterFunc(ctx, func() {
+		_ = command.Process.Kill()
+		statusRead.SetReadDeadline(time.Unix(1, 0))
+	})
+	defer func() {
+		if !giveUp() { // too late: the task has started, and its end must be heard of
+			statusRead.SetReadDeadline(time.Time{})
+		}
+	}()
 	err = json.NewEncoder(planWrite).Encode(p.plan)
 	planWrite.Close()
 	if err == nil {

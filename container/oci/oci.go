@@ -106,8 +106,12 @@ func New(c Config) (*Runtime, error) {
 	if r.scratch, err = container.OpenScratch(r.base, prefix); err != nil {
 		return nil, fmt.Errorf("oci runtime: %w", err)
 	}
-	if err := os.Mkdir(r.state(), 0o700); err != nil {
-		return nil, errors.Join(err, r.scratch.Close())
+	err = os.Mkdir(r.state(), 0o700)
+	if err == nil && !r.rootless {
+		err = r.tryMap(r.scratch.Path())
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }

@@ -251,6 +251,7 @@ func (t tree) open() (int, error) {
 		return fd, nil
 	}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &attributes); err != nil {
+		unix.Close(fd)
 		return -1, fmt.Errorf("set its ids or make it read-only: %w", err)
 	}
 	return fd, nil
