@@ -129,7 +129,7 @@ func notASignal(name string) bool { return name == "ERR" }
 
 // inside runs a utility within the shell.
 func inside(name string, hc interp.HandlerContext, args []string, run utility) int {
-	c := &command{name: name, zero: name, args: args, out: bufio.NewWriter(hc.Stdout), err: hc.Stderr, directory: hc.Dir}
+	c := &command{name: name, zero: name, args: args, out: bufio.NewWriter(hc.Stdout), err: hc.Stderr, directory: hc.Dir, standard: []any{hc.Stdin, hc.Stdout, hc.Stderr}}
 	return c.finish(run(c))
 }
 

@@ -21,6 +21,7 @@ type command struct {
 	err  io.Writer
 
 	directory string   // which relative paths are in; empty: the process's own
+	standard  []any    // within the shell: what stands for the descriptors 0, 1 and 2
 	options   []option // in the order given
 }
 

@@ -169,6 +169,20 @@ func noteWith(text string, word *syntax.Word) *syntax.Redirect {
 	return &syntax.Redirect{Op: syntax.RdrIn, Word: &syntax.Word{Parts: parts}}
 }
 
+// standardFile is the number in /dev/stdin, /dev/fd/3 and the like: a redirection means the shell's, as it is there.
+func standardFile(path string) (number string, ok bool) {
+	switch path {
+	case "/dev/stdin":
+		return "0", true
+	case "/dev/stdout":
+		return "1", true
+	case "/dev/stderr":
+		return "2", true
+	}
+	number, ok = strings.CutPrefix(path, "/dev/fd/")
+	return number, ok
+}
+
 // use opens a descriptor once more, for one command.
 func (s *session) use(hc interp.HandlerContext, text string) (io.ReadWriteCloser, error) {
 	wrong := &os.PathError{Op: s.zero + ":", Path: text, Err: unix.EBADF}

@@ -275,7 +275,7 @@ func (s *session) listJobs(hc interp.HandlerContext, args []string) int {
 	defer s.mutex.Unlock()
 	for i, number := range s.order {
 		j := s.jobs[number]
-		if j.parent != identity(hc) || isDone(j) {
+		if j.parent != identity(hc) && j.parent != reflect.ValueOf(s.runner).Pointer() || isDone(j) { // $(jobs -p) shows the shell's
 			continue
 		}
 		if slices.Contains(args, "-p") {

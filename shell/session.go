@@ -141,6 +141,9 @@ func (s *session) onOpen(ctx context.Context, path string, flag int, mode os.Fil
 		s.note(hc, note)
 		return os.Open(os.DevNull)
 	}
+	if number, standard := standardFile(path); standard {
+		return s.use(hc, number)
+	}
 	full := path
 	if path != "" && !filepath.IsAbs(path) {
 		full = filepath.Join(hc.Dir, path)

@@ -192,7 +192,19 @@ func (s *session) run(source io.Reader, k *call) int {
 	if k.interactive {
 		statements = s.prompt(source)
 	}
+	var held []*syntax.Stmt // until the text of their here-documents is read, which follows the whole line
 	for statement, err := range statements {
+		if err == nil {
+			if held = append(held, statement); awaitsDocument(statement) {
+				continue
+			}
+		}
+		for len(held) > 0 {
+			if s.step(held[0]) {
+				return s.end()
+			}
+			held = held[1:]
+		}
 		if err != nil {
 			fmt.Fprintf(s.command.err, "%s: %v\n", s.zero, err)
 			s.status = 2
@@ -201,14 +213,30 @@ func (s *session) run(source io.Reader, k *call) int {
 			}
 			break
 		}
-		if done := s.do(rewrite(statement, s)...); done {
-			break
-		}
-		if done := s.trapped(); done {
+	}
+	for _, statement := range held {
+		if s.step(statement) {
 			break
 		}
 	}
 	return s.end()
+}
+
+// step executes one statement and the traps that wait, and reports whether the shell is to end.
+func (s *session) step(statement *syntax.Stmt) (done bool) {
+	return s.do(rewrite(statement, s)...) || s.trapped()
+}
+
+// awaitsDocument reports whether a here-document of a statement has no text, yet or at all.
+func awaitsDocument(statement *syntax.Stmt) bool {
+	awaits := false
+	syntax.Walk(statement, func(node syntax.Node) bool {
+		if redirect, ok := node.(*syntax.Redirect); ok && redirect.Hdoc == nil {
+			awaits = awaits || redirect.Op == syntax.Hdoc || redirect.Op == syntax.DashHdoc
+		}
+		return true
+	})
+	return awaits
 }
 
 // prompt reads what a person types; an error of syntax does not end the session.

@@ -143,8 +143,25 @@ func (t *tester) primary() bool {
 	return a[0] != ""
 }
 
+// descriptor is the process's own number for one of the command's descriptors, -1 if it is no file.
+func (t *tester) descriptor(number int) int {
+	if number < 0 || number >= len(t.command.standard) {
+		return number
+	}
+	file, ok := fileOf(t.command.standard[number])
+	if !ok {
+		return -1
+	}
+	return int(file.Fd())
+}
+
 // path is a path of the shell's directory, which is not the process's.
 func (t *tester) path(text string) string {
+	if number, standard := standardFile(text); standard {
+		if value, err := strconv.Atoi(number); err == nil {
+			return "/proc/self/fd/" + strconv.Itoa(t.descriptor(value))
+		}
+	}
 	if text == "" || text[0] == '/' || t.command.directory == "" {
 		return text
 	}
@@ -171,7 +188,7 @@ func (t *tester) unary(operator, text string) bool {
 		return text == ""
 	case 't':
 		number, err := strconv.Atoi(text)
-		return err == nil && term.IsTerminal(number)
+		return err == nil && term.IsTerminal(t.descriptor(number))
 	}
 	path := t.path(text)
 	switch operator[1] {
