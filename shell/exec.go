@@ -42,11 +42,15 @@ func (s *session) program(hc interp.HandlerContext, args []string) int {
 		fmt.Fprintf(hc.Stderr, "%s: %s: %s\n", s.zero, args[0], path)
 		return status
 	}
+	if !s.begin(hc) {
+		return 128 + int(syscall.SIGTERM)
+	}
 	process, err := s.start(hc, path, args)
 	if errors.Is(err, syscall.ENOEXEC) { // a script without an interpreter's name is ours
 		process, err = s.start(hc, "/proc/self/exe", append([]string{"sh", scriptName(args[0], path)}, args[1:]...))
 	}
 	if err != nil {
+		s.abandon(hc)
 		fmt.Fprintf(hc.Stderr, "%s: %s: %s\n", s.zero, args[0], reason(err))
 		if errors.Is(err, syscall.ENOENT) {
 			return 127

@@ -22,7 +22,9 @@ type job struct {
 	status int // once done
 
 	processes map[int]*os.Process
+	starting  int // programs that are between the decision to start and processes
 	killed    bool
+	signal    syscall.Signal // by which
 }
 
 // errKilled ends the subshell of a job that was killed.
@@ -74,15 +76,48 @@ func (s *session) jobOf(hc interp.HandlerContext) *job {
 	return s.jobs[number]
 }
 
+// begin says that a program is about to start, unless its job was killed; track or abandon follows.
+func (s *session) begin(hc interp.HandlerContext) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	j := s.jobOf(hc)
+	if j != nil && j.killed {
+		return false
+	}
+	if j != nil {
+		j.starting++
+	}
+	return true
+}
+
+// abandon says that the program did not start.
+func (s *session) abandon(hc interp.HandlerContext) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if j := s.jobOf(hc); j != nil {
+		j.starting--
+		j.gone()
+	}
+}
+
+// gone finishes a killed job once none of its programs is left. The mutex is held.
+func (j *job) gone() {
+	if j.killed && j.starting == 0 && len(j.processes) == 0 {
+		j.finish(128 + int(j.signal))
+	}
+}
+
 // track remembers a process while it runs, for its job or as one of the foreground.
 func (s *session) track(hc interp.HandlerContext, process *os.Process) (release func()) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	where := s.front
-	if j := s.jobOf(hc); j != nil {
+	j := s.jobOf(hc)
+	if j != nil {
 		where = j.processes
+		j.starting--
 		if j.killed {
-			process.Signal(syscall.SIGTERM)
+			process.Signal(j.signal)
 		}
 	} else if s.traps.deadly != 0 { // it came between the last command and this one
 		process.Signal(s.traps.deadly)
@@ -92,6 +127,9 @@ func (s *session) track(hc interp.HandlerContext, process *os.Process) (release 
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
 		delete(where, process.Pid)
+		if j != nil {
+			j.gone()
+		}
 	}
 }
 
@@ -264,8 +302,10 @@ func (s *session) killJob(j *job, number syscall.Signal) bool {
 	if slices.Contains(stops, number) || j.simple && len(j.processes) > 0 {
 		return true
 	}
-	j.killed = true
-	j.finish(128 + int(number))
+	j.killed, j.signal = true, number
+	if j.starting == 0 {
+		j.finish(128 + int(number))
+	}
 	return true
 }
 
