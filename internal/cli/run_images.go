@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/oci"
@@ -19,8 +20,9 @@ import (
 
 // images are those of one run: each is pinned once, and stays in the cache until the run has ended.
 type images struct {
-	store *image.Store
-	note  func(text string)
+	store    *image.Store
+	note     func(text string)
+	progress *pullProgress
 
 	mu     sync.Mutex
 	pinned map[string]func() (image.Pinned, error) // by source
@@ -38,15 +40,67 @@ func openStore(c config.Container, progress func(image.Event)) (*image.Store, er
 }
 
 func openImages(c config.Container, note func(text string)) (*images, error) {
-	store, err := openStore(c, func(e image.Event) {
-		if e.Note != "" {
-			note("image: " + e.Note)
-		}
-	})
+	shown := &pullProgress{note: note, now: time.Now, layers: map[string]image.Event{}}
+	store, err := openStore(c, shown.event)
 	if err != nil {
 		return nil, err
 	}
-	return &images{store: store, note: note, pinned: map[string]func() (image.Pinned, error){}, ready: map[string]func() (*image.Image, error){}}, nil
+	return &images{store: store, note: note, progress: shown, pinned: map[string]func() (image.Pinned, error){}, ready: map[string]func() (*image.Image, error){}}, nil
+}
+
+// progressEvery is how often a pull says how far it is.
+const progressEvery = 3 * time.Second
+
+// pullProgress says how far the pulls of a run are.
+type pullProgress struct {
+	note func(text string)
+	now  func() time.Time
+
+	mu     sync.Mutex
+	layers map[string]image.Event // that are being pulled, by digest
+	said   time.Time
+}
+
+func (p *pullProgress) event(e image.Event) {
+	if e.Note != "" {
+		p.note("image: " + e.Note)
+	}
+	if e.Layer == "" || e.Cached {
+		return
+	}
+	p.mu.Lock()
+	p.layers[e.Layer] = e
+	var done, total int64
+	for _, layer := range p.layers {
+		done, total = done+layer.Done, total+layer.Total
+	}
+	now := p.now()
+	if p.said.IsZero() {
+		p.said = now // small ones need no word
+	}
+	due := now.Sub(p.said) >= progressEvery
+	if due {
+		p.said = now
+	}
+	p.mu.Unlock()
+	if due {
+		p.note(fmt.Sprintf("image: %s of %s", byteText(done), byteText(total)))
+	}
+}
+
+// end is called when an image is ready.
+func (p *pullProgress) end() {
+	p.mu.Lock()
+	total := int64(0)
+	for _, layer := range p.layers {
+		total += layer.Total
+	}
+	count := len(p.layers)
+	p.layers, p.said = map[string]image.Event{}, time.Time{}
+	p.mu.Unlock()
+	if count > 0 {
+		p.note(fmt.Sprintf("image: pulled %d layer(s), %s", count, byteText(total)))
+	}
 }
 
 // pin finds the digests of images at the start of a run: all its tasks then have the same ones, whatever is pushed meanwhile.
@@ -104,7 +158,11 @@ func (i *images) prepare(ctx context.Context, r pipeline.ImageResource, artifact
 	if !known {
 		once = sync.OnceValues(func() (*image.Image, error) {
 			i.note("image " + name)
-			return i.store.Pull(ctx, pinned)
+			pulled, err := i.store.Pull(ctx, pinned)
+			if err == nil {
+				i.progress.end()
+			}
+			return pulled, err
 		})
 		i.ready[name] = once
 	}

@@ -12,8 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -23,6 +25,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
+	"github.com/writ-run/writ/image"
 	"github.com/writ-run/writ/pipeline"
 )
 
@@ -98,7 +101,7 @@ func testImages(t *testing.T, binaries string, give func(directory string) error
 	expect(2, []string{"writ: error: ", host + "/team/app"}, "--job", "usual")
 	write(".docker/config.json", `{"auths":{"HOST":{"auth":"`+base64.StdEncoding.EncodeToString([]byte("reader:tops3cret"))+`"}}}`)
 	expect(0, []string{
-		"image " + host + "/team/app@" + digest, "usual/t | FROM_IMAGE=yes\n", "usual/t | FROM_TASK=task\n", "usual/t | in /tmp/build/", "usual/t | by hand\n", "usual: succeeded",
+		"image " + host + "/team/app@" + digest, "image: pulled 1 layer(s), ", "usual/t | FROM_IMAGE=yes\n", "usual/t | FROM_TASK=task\n", "usual/t | in /tmp/build/", "usual/t | by hand\n", "usual: succeeded",
 	}, "--job", "usual", "--output", "out=out")
 	token, err := exec.Command(filepath.Join(binaries, "writ"), "token", "show", filepath.Join(work, "out/token")).CombinedOutput()
 	if !strings.Contains(string(token), digest) {
@@ -251,5 +254,24 @@ func TestImageSource(t *testing.T) {
 	s, err := imageSource(pipeline.ImageResource{Source: map[string]any{"repository": "x", "tag": int64(3)}, Version: map[string]any{"digest": "sha256:1"}})
 	if err != nil || s.Tag != "3" || s.Digest != "sha256:1" {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestPullProgress(t *testing.T) {
+	t.Parallel()
+	var said []string
+	now := time.Unix(0, 0)
+	p := &pullProgress{note: func(text string) { said = append(said, text) }, now: func() time.Time { return now }, layers: map[string]image.Event{}}
+	p.event(image.Event{Layer: "a", Done: 1 << 20, Total: 4 << 20})
+	p.event(image.Event{Layer: "b", Cached: true, Total: 1 << 30})
+	now = now.Add(progressEvery)
+	p.event(image.Event{Layer: "c", Done: 0, Total: 1 << 20})
+	p.event(image.Event{Layer: "c", Done: 1 << 20, Total: 1 << 20})
+	p.event(image.Event{Note: "2 device nodes skipped"})
+	p.end()
+	p.end()
+	want := []string{"image: 1.0 MiB of 5.0 MiB", "image: 2 device nodes skipped", "image: pulled 2 layer(s), 5.0 MiB"}
+	if !slices.Equal(said, want) {
+		t.Errorf("%q; want %q", said, want)
 	}
 }
