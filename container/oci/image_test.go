@@ -171,7 +171,7 @@ func TestNoIDMap(t *testing.T) {
 	if err := syscall.Mount("overlay", merged, "overlay", 0, options); err != nil {
 		t.Fatal(err)
 	}
-	defer syscall.Unmount(merged, 0)
+	defer syscall.Unmount(merged, syscall.MNT_DETACH) // a process that another test is starting may look at it
 	_, err = oci.New(oci.Config{BaseDir: merged + "/b", Self: self, Network: oci.Host})
 	var reason *oci.NoIDMapError
 	if !errors.As(err, &reason) || !strings.Contains(err.Error(), merged) || !strings.Contains(reason.Hint(), "TMPDIR") {
