@@ -85,8 +85,11 @@ type Process interface {
 
 // Volume is a directory of a run's.
 type Volume interface {
-	// Path is where the volume's files are while no process has it.
+	// Path is the directory of a volume that is new, to fill it. Of one that was forked, is a fork, or was mounted, see Files.
 	Path() string
+
+	// Files is a directory with the volume's files, to read them while no process has it.
+	Files(ctx context.Context) (path string, err error)
 
 	// Fork returns a copy; a change to one is not seen in the other.
 	Fork(ctx context.Context) (Volume, error)

@@ -25,7 +25,13 @@ const (
 // too for root; extended attributes are not. Named pipes are made anew; sockets, whose processes are gone, are left out;
 // devices, and trees deeper than 200 directories, are refused. Size is not bounded; ctx is looked at between files.
 // Files share their blocks where the file system can: copy_file_range(2) clones on btrfs and XFS.
-func CopyTree(ctx context.Context, dst, src string) error {
+func CopyTree(ctx context.Context, dst, src string) error { return copyTree(ctx, dst, src, false) }
+
+// ExportTree is CopyTree out of a run, to where others may be: setuid and setgid bits stay behind, since what root's container
+// has made belongs to root.
+func ExportTree(ctx context.Context, dst, src string) error { return copyTree(ctx, dst, src, true) }
+
+func copyTree(ctx context.Context, dst, src string, export bool) error {
 	source, err := os.OpenRoot(src)
 	if err != nil {
 		return err
@@ -52,12 +58,15 @@ func CopyTree(ctx context.Context, dst, src string) error {
 		}
 		return fmt.Errorf("copy %q to %q: %w", src, dst, err)
 	}
-	c := &copier{ctx: ctx, target: target, links: map[inode]string{}}
+	c := &copier{ctx: ctx, target: target, links: map[inode]string{}, modes: fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky}
+	if export {
+		c.modes = fs.ModePerm | fs.ModeSticky
+	}
 	if err := c.entries(target, source, "."); err != nil {
 		return fmt.Errorf("copy %q to %q: %w", src, dst, err)
 	}
 	if created {
-		return finish(target, ".", info)
+		return c.finish(target, ".", info)
 	}
 	return nil
 }
@@ -89,6 +98,7 @@ type copier struct {
 	ctx    context.Context
 	target *os.Root
 	links  map[inode]string // files with more than one name: where their copy is
+	modes  fs.FileMode      // the bits that are kept
 }
 
 // entries copies what is in source into target; both are at the path at.
@@ -152,7 +162,7 @@ func (c *copier) entry(target, source *os.Root, name, at string) error {
 		if err := makePipe(target, name); err != nil {
 			return fmt.Errorf("%q: %w", at, err)
 		}
-		return finish(target, name, info)
+		return c.finish(target, name, info)
 	}
 	return fmt.Errorf("%q is %s; only directories, files, links and named pipes are copied", at, Kind(info.Mode()))
 }
@@ -187,7 +197,7 @@ func (c *copier) directory(target, source *os.Root, name, at string, info fs.Fil
 	if existing != nil {
 		return nil
 	}
-	return finish(target, name, info)
+	return c.finish(target, name, info)
 }
 
 func (c *copier) file(target, source *os.Root, name, at string, info fs.FileInfo) error {
@@ -225,7 +235,7 @@ func (c *copier) file(target, source *os.Root, name, at string, info fs.FileInfo
 	if err = errors.Join(err, to.Close()); err != nil {
 		return err
 	}
-	return finish(target, name, info)
+	return c.finish(target, name, info)
 }
 
 // makePipe makes a named pipe below a root, through its descriptor: os.Root cannot.
@@ -239,11 +249,11 @@ func makePipe(target *os.Root, name string) error {
 }
 
 // finish gives a copy the owner, the mode and the time of its original, in this order: a new owner clears setuid.
-func finish(target *os.Root, name string, info fs.FileInfo) error {
+func (c *copier) finish(target *os.Root, name string, info fs.FileInfo) error {
 	if err := own(target, name, info); err != nil {
 		return err
 	}
-	if err := target.Chmod(name, info.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky)); err != nil {
+	if err := target.Chmod(name, info.Mode()&c.modes); err != nil {
 		return err
 	}
 	return target.Chtimes(name, info.ModTime(), info.ModTime())

@@ -147,10 +147,20 @@ func (f *fixture) run(want int, s container.Spec) string {
 	return output.String()
 }
 
+// files is where a volume's files can be read.
+func (f *fixture) files(v container.Volume) string {
+	f.t.Helper()
+	path, err := v.Files(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return path
+}
+
 // content is a file of a volume's.
 func (f *fixture) content(v container.Volume, file string) string {
 	f.t.Helper()
-	data, err := os.ReadFile(filepath.Join(v.Path(), file))
+	data, err := os.ReadFile(filepath.Join(f.files(v), file))
 	if err != nil {
 		f.t.Fatal(err)
 	}

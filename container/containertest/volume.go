@@ -26,7 +26,7 @@ func testMounts(t *testing.T, f *fixture) {
 	f.run(6, shell("cat was/copy; test -d was/d; chmod 700 was; echo >was/failed; exit 6", container.Mount{Path: "was", Volume: out}))
 	f.content(out, "failed")
 	f.run(0, shell("rm -rf * && ls -A", container.Mount{Path: ".", Volume: out}))
-	if entries, err := os.ReadDir(out.Path()); err != nil || len(entries) != 0 {
+	if entries, err := os.ReadDir(f.files(out)); err != nil || len(entries) != 0 {
 		t.Errorf("entries %v, %v; want none", entries, err)
 	}
 	if f.suite.ReadOnly {
@@ -46,7 +46,7 @@ func testMountsNested(t *testing.T, f *fixture) {
 	}
 	f.content(deep, "new")
 	for _, file := range []string{"in/new", "in/file", "a/b/new/place/new"} {
-		if _, err := os.Lstat(filepath.Join(outer.Path(), file)); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(f.files(outer), file)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s of the inner volume is in the outer one: %v", file, err)
 		}
 	}
@@ -163,7 +163,7 @@ func testFork(t *testing.T, f *fixture) {
 	if got := f.content(v, "file") + f.content(v, "gone") + f.content(v, "d/x"); got != "originalsoonx" {
 		t.Errorf("the original after a change to the fork: %q", got)
 	}
-	if _, err := os.Lstat(filepath.Join(v.Path(), "new")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(f.files(v), "new")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the original has the fork's file: %v", err)
 	}
 	f.run(0, shell("echo later >file", container.Mount{Path: ".", Volume: v}))

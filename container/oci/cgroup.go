@@ -47,6 +47,21 @@ func (p *process) outOfMemory() bool {
 	return false
 }
 
+// thaw lets go of what a privileged task has frozen: nothing of it would end else.
+func (p *process) thaw() {
+	state, err := p.readState()
+	if err != nil {
+		return
+	}
+	// One of both is there, where it is cgroup v1 or v2; and nearly always neither is frozen.
+	if path := state.CgroupPaths["freezer"]; path != "" {
+		_ = os.WriteFile(filepath.Join(path, "freezer.state"), []byte("THAWED"), 0)
+	}
+	if path := state.CgroupPaths[""]; path != "" {
+		_ = os.WriteFile(filepath.Join(path, "cgroup.freeze"), []byte("0"), 0)
+	}
+}
+
 // sweepCgroups ends what is left in the cgroups whose names match, and removes them: an OCI runtime that was killed in the
 // middle of its work leaves some of which it knows nothing.
 func sweepCgroups(pattern string) error {

@@ -59,7 +59,7 @@ func (m made) configure() (*specs.Spec, error) {
 		Process: &specs.Process{
 			User: specs.User{UID: m.account.UID, GID: m.account.GID, AdditionalGids: m.account.Groups},
 			Args: append([]string{initPath, filepath.Join(m.work, m.spec.Dir), m.spec.Path}, m.spec.Args...),
-			Env:  m.env, Cwd: "/", NoNewPrivileges: !m.spec.Privileged,
+			Env:  veil(m.env), Cwd: "/", NoNewPrivileges: !m.spec.Privileged,
 			Capabilities: m.capabilities(),
 		},
 		Mounts: m.allMounts(),
@@ -170,7 +170,7 @@ func (m made) resources() *specs.LinuxResources {
 		limit := int64(maxPIDs)
 		r.Pids = &specs.LinuxPids{Limit: &limit}
 	}
-	if shares := m.spec.Limits.CPU; shares > 0 {
+	if shares := max(m.spec.Limits.CPU, 2); m.spec.Limits.CPU > 0 { // the kernel's least
 		r.CPU = &specs.LinuxCPU{Shares: &shares}
 	}
 	if m.spec.Limits.Memory > 0 {
@@ -230,6 +230,25 @@ func (m made) environment(image *Image, hermetic bool) ([]string, error) {
 		ours = append(ours, proxies(os.Getenv)...)
 	}
 	return container.Environment(ours, image.Env, m.spec.Env)
+}
+
+// veil hides the task's variables from init, which is a Go program and would take GODEBUG for its own. Init unveils them.
+func veil(environment []string) []string {
+	veiled := make([]string, len(environment))
+	for i, entry := range environment {
+		veiled[i] = "_" + entry
+	}
+	return veiled
+}
+
+// unveil is the other way; what the OCI runtime has added is left out.
+func unveil(environment []string) (task []string) {
+	for _, entry := range environment {
+		if entry, ours := strings.CutPrefix(entry, "_"); ours {
+			task = append(task, entry)
+		}
+	}
+	return task
 }
 
 // proxies are the variables that name proxies, as this process has them.

@@ -80,6 +80,26 @@ func (e *NoIDMapError) Hint() string {
 	return "set TMPDIR to a directory on ext4, xfs or btrfs (Linux 5.12) or tmpfs (6.3); an ordinary user's containers need no translation"
 }
 
+// NoExecError says that nothing may be executed on a file system.
+type NoExecError struct{ Path string }
+
+// Error names the directory.
+func (e *NoExecError) Error() string {
+	return fmt.Sprintf("%q is on a mount that forbids execution (noexec)", e.Path)
+}
+
+// Hint says where it can be had.
+func (e *NoExecError) Hint() string { return "set TMPDIR to a directory on a mount without noexec" }
+
+// tryExec refuses a directory from which nothing can be executed.
+func tryExec(path string) error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err == nil && s.Flags&unix.ST_NOEXEC != 0 {
+		return &NoExecError{path}
+	}
+	return nil
+}
+
 // tryMap finds out, by a mount that is attached nowhere, whether a directory's file system can translate ids.
 func (r *Runtime) tryMap(path string) error {
 	namespace, err := r.userNamespace(everyID)

@@ -116,12 +116,13 @@ func startTask(args []string) (pid int, err error) {
 	if err := os.Chdir(directory); err != nil {
 		return 0, fmt.Errorf("dir %q: %w", directory, errors.Unwrap(err))
 	}
-	path, err := lookUp(name)
+	environment := unveil(os.Environ())
+	path, err := lookUp(name, environment)
 	if err != nil {
 		return 0, err
 	}
 	pid, err = syscall.ForkExec(path, args[1:], &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Env: environment, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err == nil {
 		return pid, nil
@@ -133,11 +134,16 @@ func startTask(args []string) (pid int, err error) {
 }
 
 // lookUp finds an executable in PATH; one with a slash is where it says.
-func lookUp(name string) (string, error) {
+func lookUp(name string, environment []string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
 	}
-	search := os.Getenv("PATH")
+	search := ""
+	for _, entry := range environment {
+		if value, found := strings.CutPrefix(entry, "PATH="); found {
+			search = value
+		}
+	}
 	for _, directory := range filepath.SplitList(search) {
 		if directory == "" {
 			directory = "."

@@ -144,10 +144,10 @@ func (p *process) connect(socket *os.File, pid int) error {
 	if len(listeners) > 0 {
 		p.stops = append(p.stops, forward(listeners, p.targets))
 	}
-	if !p.pasta {
+	if p.pasta == "" {
 		return nil
 	}
-	stop, err := p.runtime.startPasta(pid, filepath.Join(p.directory, "pasta"))
+	stop, err := p.runtime.startPasta(p.pasta, pid, filepath.Join(p.directory, "pasta"))
 	if err != nil {
 		return err
 	}
@@ -179,9 +179,8 @@ func receiveListener(socket *os.File) (net.Listener, error) {
 func (p *process) started(status *bufio.Reader, exit, problem error) error {
 	if exit != nil {
 		// The stage or the OCI runtime could not.
-		var said message
 		p.statusFile.SetReadDeadline(time.Now().Add(time.Second)) // what it said is there; others may still hold the pipe
-		if line, err := status.ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Error != "" {
+		if said, err := hear(status); err == nil && said.Error != "" {
 			return errors.New(said.Error)
 		}
 		if problem != nil { // for that the stage was ended
@@ -189,11 +188,7 @@ func (p *process) started(status *bufio.Reader, exit, problem error) error {
 		}
 		return p.runtimeError(exit)
 	}
-	line, err := status.ReadBytes('\n')
-	var said message
-	if err == nil {
-		err = json.Unmarshal(line, &said)
-	}
+	said, err := hear(status)
 	switch {
 	case err != nil:
 		return fmt.Errorf("the container ended before its task had started: %w", err)

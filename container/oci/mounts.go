@@ -34,8 +34,7 @@ func (p *process) addRoot() error {
 	}
 	p.plan.Overlays = append(p.plan.Overlays, root)
 	self := p.runtime.config.Self
-	p.plan.Trees = append(p.plan.Trees, tree{Source: self, Target: "init", File: true, ReadOnly: true},
-		tree{Source: "/sys", Target: "sys", ReadOnly: true, Shallow: true})
+	p.plan.Trees = append(p.plan.Trees, tree{Source: self, Target: "init", File: true, ReadOnly: true})
 	return nil
 }
 
@@ -102,14 +101,39 @@ func (p *process) addMounts(m *made, mounts []container.Mount, account Account) 
 	return nil
 }
 
+// own are the directories of a container that are made for it: what is mounted there could pass for its init and its devices.
+var own = [...]string{"/dev", "/proc", "/sys"}
+
+// maxPath is PATH_MAX without its NUL (limits.h).
+const maxPath = 4095
+
+// ownPath refuses a mount at, above or below one of the container's own directories.
+func ownPath(path, leads string) error {
+	if len(leads) > maxPath {
+		return &container.MountError{Path: path[:min(len(path), 40)] + "...", Reason: fmt.Sprintf("is %d bytes long; Linux takes %d", len(leads), maxPath)}
+	}
+	for _, directory := range own {
+		if within(leads, directory) || within(directory, leads) {
+			return &container.MountError{Path: path, Reason: fmt.Sprintf("is in the way of the container's own %s", directory), Help: "use a path below the working directory"}
+		}
+	}
+	return nil
+}
+
 // clear refuses a volume that links of the image lead to, over or under a directory of the host's: over a run's identity.
 func (p *process) clear(all []container.Mount, mount container.Mount, destination string) error {
+	if err := ownPath(mount.Path, destination); err != nil {
+		return err
+	}
 	if p.image.Resolve == nil || mount.Host != "" || !filepath.IsAbs(mount.Path) {
 		return nil
 	}
 	leads, err := p.image.Resolve(destination)
 	if err != nil {
 		return fmt.Errorf("mount %q: %w", mount.Path, err)
+	}
+	if err := ownPath(mount.Path, leads); err != nil {
+		return err
 	}
 	for _, other := range all {
 		if other.Host != "" && (within(leads, other.Path) || within(other.Path, leads)) {

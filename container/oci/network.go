@@ -37,7 +37,7 @@ type networker struct {
 	sure   bool // it was asked for, or has worked: where it fails, so does the container
 }
 
-// pastaError is a network that pasta could not make.
+// pastaError is a network that pasta could not make: it ended by itself, and said why.
 type pastaError struct{ error }
 
 func (e pastaError) Unwrap() error { return e.error }
@@ -115,8 +115,16 @@ func forward(listeners []net.Listener, targets []string) (stop func()) {
 		running.Go(func() {
 			for {
 				connection, err := listener.Accept()
-				if err != nil {
+				if errors.Is(err, net.ErrClosed) {
 					return
+				}
+				if err != nil { // too many files are open, say
+					select {
+					case <-done:
+						return
+					case <-time.After(10 * time.Millisecond):
+						continue
+					}
 				}
 				select {
 				case slots <- struct{}{}:
@@ -198,12 +206,11 @@ const dnsForward = "169.254.1.1"
 
 // startPasta connects the network namespace of a process to the world. The process that it starts ends with stop; note is
 // the file in which Sweep finds it.
-func (r *Runtime) startPasta(pid int, note string) (stop func(), err error) {
-	directory, err := findStage()
+func (r *Runtime) startPasta(pasta string, pid int, note string) (stop func(), err error) {
+	directory, err := r.findStage()
 	if err != nil {
 		return nil, err
 	}
-	pasta := r.networking().pasta
 	arguments := []string{pasta, "--foreground", "--quiet", "--config-net", "--no-map-gw", "--dns-forward", dnsForward,
 		"-t", "none", "-u", "none", "-T", "none", "-U", "none"}
 	user, network := fmt.Sprintf("/proc/%d/ns/user", pid), fmt.Sprintf("/proc/%d/ns/net", pid)
@@ -239,7 +246,11 @@ func (r *Runtime) startPasta(pid int, note string) (stop func(), err error) {
 		}
 	}
 	stop()
-	return nil, pastaError{fmt.Errorf("pasta: %w: %s", err, pastaSaid(said.String()))}
+	err = fmt.Errorf("pasta: %w: %s", err, pastaSaid(said.String()))
+	if errors.Is(err, errPastaEnded) {
+		return nil, pastaError{err}
+	}
+	return nil, err // the container's own process is gone, or this machine is too slow: no reason to do without
 }
 
 // pastaSaid drops what pasta says of a missing system log.
@@ -321,9 +332,11 @@ func startTime(pid int) (string, error) {
 	return fields[19], nil
 }
 
+var errPastaEnded = errors.New("it ended")
+
 // awaitInterface returns when the namespace has a route to the world.
 func awaitInterface(pid int, exited <-chan struct{}) error {
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(30 * time.Second); ; {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/route", pid))
 		if err != nil {
 			return err
@@ -336,18 +349,19 @@ func awaitInterface(pid int, exited <-chan struct{}) error {
 		}
 		select {
 		case <-exited:
-			return errors.New("it ended")
+			return errPastaEnded
 		case <-time.After(time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return errors.New("no network within 10 s")
+			return errors.New("no network within 30 s")
 		}
 	}
 }
 
 // addNetwork says which network the container gets.
 func (p *process) addNetwork(s container.Spec) error {
-	own := s.Hermetic || p.runtime.networking().pasta != ""
+	pasta := p.runtime.networking().pasta
+	own := s.Hermetic || pasta != ""
 	resolv := ""
 	if !s.Hermetic {
 		host, _ := os.ReadFile("/etc/resolv.conf") // a machine without one resolves nothing
@@ -365,8 +379,10 @@ func (p *process) addNetwork(s container.Spec) error {
 		}
 		p.plan.Network, p.plan.Listen, p.plan.Addresses = true, needs.listen, needs.addresses
 		p.targets = needs.targets
-		p.pasta = !s.Hermetic
-		p.plan.Await = p.pasta
+		if !s.Hermetic {
+			p.pasta = pasta
+		}
+		p.plan.Await = p.pasta != ""
 	}
 	p.plan.Files["files/hosts"] = hostsFile(hostname(p.id), needs.hosts)
 	p.plan.Files["files/resolv.conf"] = resolv

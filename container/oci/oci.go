@@ -106,7 +106,9 @@ func New(c Config) (*Runtime, error) {
 	if r.scratch, err = container.OpenScratch(r.base, prefix); err != nil {
 		return nil, fmt.Errorf("oci runtime: %w", err)
 	}
-	err = os.Mkdir(r.state(), 0o700)
+	if err = tryExec(r.scratch.Path()); err == nil {
+		err = os.Mkdir(r.state(), 0o700)
+	}
 	if err == nil && !r.rootless {
 		err = r.tryMap(r.scratch.Path())
 	}

@@ -14,7 +14,7 @@ import (
 
 // copyOverlay copies what is seen of upper over lower to a new directory.
 func (r *Runtime) copyOverlay(ctx context.Context, to, lower, changed string) error {
-	directory, err := findStage()
+	directory, err := r.findStage()
 	if err != nil {
 		return err
 	}
@@ -42,8 +42,7 @@ func (r *Runtime) copyOverlay(ctx context.Context, to, lower, changed string) er
 	stop := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
 	defer stop()
 	exit := command.Wait()
-	var said message
-	if line, err := bufio.NewReader(statusRead).ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Error != "" {
+	if said, err := hear(bufio.NewReaderSize(statusRead, 1<<16)); err == nil && said.Error != "" {
 		return errors.New(said.Error)
 	}
 	return exit

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,7 @@ type plan struct {
 	Listen    []string  // addresses in the new network namespace
 	Addresses []string  // that its loopback gets
 	Network   bool      // it is in a new network namespace
+	Sys       bool      // make "sys"
 	Await     bool      // wait for a byte on the socket before the command
 	Command   []string  // the OCI runtime
 }
@@ -119,6 +121,15 @@ func tell(to *os.File, m message) {
 	}
 }
 
+// hear reads a message, of at most what the reader holds: what writes there may be a task's.
+func hear(from *bufio.Reader) (m message, err error) {
+	line, err := from.ReadSlice('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &m)
+	}
+	return m, err
+}
+
 func runStage() error {
 	var p plan
 	data, err := io.ReadAll(os.NewFile(planFD, "plan"))
@@ -185,6 +196,11 @@ func (p plan) mount() error {
 			return err
 		}
 	}
+	if p.Sys {
+		if err := p.mountSys(); err != nil {
+			return fmt.Errorf("mount /sys: %w", err)
+		}
+	}
 	for name, content := range p.Files {
 		path := filepath.Join(p.Directory, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -200,6 +216,25 @@ func (p plan) mount() error {
 		}
 	}
 	return nil
+}
+
+// mountSys makes a /sys that shows the network of the stage. Where there is no new one, or it cannot be had, it is this machine's.
+func (p plan) mountSys() error {
+	target := filepath.Join(p.Directory, "sys")
+	if p.Network {
+		if err := os.Mkdir(target, 0o755); err != nil {
+			return err
+		}
+		if unix.Mount("sysfs", target, "sysfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "") == nil {
+			return nil
+		}
+	}
+	t := tree{Source: "/sys", ReadOnly: true, Shallow: true}
+	fd, err := t.open()
+	if err != nil {
+		return err
+	}
+	return t.attach(fd, target)
 }
 
 // give changes owners. Nothing else has the files now; links are not followed.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -76,13 +77,16 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if r.rootless && (account.UID != 0 || account.GID != 0) {
 		return &userError{user}
 	}
-	if r.rootless && s.Limits != (container.Limits{}) {
-		return limitsError{}
+	if account.UID >= countID || account.GID >= countID {
+		return fmt.Errorf("user %q: a container has the users and groups 0 to %d", user, countID-1)
+	}
+	if err := r.checkLimits(s.Limits); err != nil {
+		return err
 	}
 	if !filepath.IsAbs(s.Dir) && !filepath.IsLocal(filepath.Clean("./"+s.Dir)) {
 		return fmt.Errorf("dir %q: leaves the working directory", s.Dir)
 	}
-	stageDirectory, err := findStage()
+	stageDirectory, err := r.findStage()
 	if err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if !s.Privileged && !r.rootless {
 		p.hostUser += firstID
 	}
-	p.plan = plan{Directory: stageDirectory, Files: map[string]string{}}
+	p.plan = plan{Directory: stageDirectory, Sys: true, Files: map[string]string{}}
 	if err := p.addRoot(); err != nil {
 		return err
 	}
@@ -127,9 +131,25 @@ func (limitsError) Error() string {
 }
 func (limitsError) Hint() string { return "run writ as root, or leave container_limits out" }
 
-func findStage() (string, error) {
+// leastMemory is what a container needs to start at all.
+const leastMemory = 16 << 20
+
+func (r *Runtime) checkLimits(l container.Limits) error {
+	switch {
+	case r.rootless && l != (container.Limits{}):
+		return limitsError{}
+	case l.Memory > 0 && l.Memory < leastMemory:
+		return fmt.Errorf("container_limits.memory %d: a container needs %d bytes at least", l.Memory, leastMemory)
+	}
+	return nil
+}
+
+// findStage finds one that hides nothing which is needed by its path once the stage's directory is there.
+func (r *Runtime) findStage() (string, error) {
+	needed := []string{r.base, r.command, r.networking().pasta}
 	for _, directory := range stageDirectories {
-		if info, err := os.Lstat(directory); err == nil && info.IsDir() {
+		info, err := os.Lstat(directory)
+		if err == nil && info.IsDir() && !slices.ContainsFunc(needed, func(path string) bool { return within(path, directory) }) {
 			return directory, nil
 		}
 	}

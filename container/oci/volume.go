@@ -64,28 +64,37 @@ func (r *Runtime) volumePath() string {
 	return filepath.Join(r.scratch.Path(), "v"+strconv.Itoa(r.number()))
 }
 
-// Path returns where the files are. Those of a volume that was forked, or is a fork, are shared: they must not be changed
-// there.
+// Path is the directory of a new volume.
 func (v *volume) Path() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.base == nil {
-		return v.path
-	}
-	if !v.changed {
-		return v.base.path
-	}
-	if err := v.flatten(context.Background()); err != nil {
-		v.runtime.log.Error("the files of a volume cannot be read", "volume", v.name, "error", err)
-	}
 	return v.path
+}
+
+// Files makes a changed volume plain first, which copies it.
+func (v *volume) Files(ctx context.Context) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.base == nil:
+		return v.path, nil
+	case !v.changed:
+		return v.base.path, nil
+	}
+	if err := v.free(); err != nil {
+		return "", err
+	}
+	if err := v.flatten(ctx); err != nil {
+		return "", err
+	}
+	return v.path, nil
 }
 
 // flatten makes a changed volume plain. It needs v.mu.
 func (v *volume) flatten(ctx context.Context) error {
 	plain := v.runtime.volumePath()
 	if err := v.runtime.copyOverlay(ctx, plain, v.base.path, v.path); err != nil {
-		return fmt.Errorf("volume %q: %w", v.name, err)
+		return errors.Join(fmt.Errorf("volume %q: %w", v.name, err), container.RemoveAll(plain))
 	}
 	old, shared := v.path, v.base
 	v.path, v.base, v.changed = plain, nil, false

@@ -3,7 +3,6 @@ package oci
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -30,8 +29,8 @@ type process struct {
 	hostUser  int // the id on the host of the task's user
 	account   Account
 	targets   []string // of forwarded connections
-	pasta     bool
-	limited   uint64 // bytes of memory; 0: not limited
+	pasta     string   // its path; empty: it has no part in this
+	limited   uint64   // bytes of memory; 0: not limited
 	stops     []func()
 	streams   *container.Streams
 
@@ -88,6 +87,7 @@ func (p *process) Signal(s os.Signal) error {
 		return os.ErrProcessDone
 	}
 	if number == syscall.SIGKILL {
+		p.thaw()
 		return p.signalInit(number) // the kernel kills the rest
 	}
 	return p.signal(number)
@@ -122,8 +122,15 @@ func (p *process) signal(number syscall.Signal) error {
 // members are the processes of the container, by their numbers on the host, without init.
 func (p *process) members() (found []int, err error) {
 	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", p.pid))
+	if err == nil {
+		// That was init's, and not of another process with its number, if init lives now.
+		err = p.signalInit(0)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if ours, err := os.Readlink("/proc/self/ns/pid"); err != nil || ours == own {
+		return nil, fmt.Errorf("the container's processes cannot be told from this machine's: %w", errors.Join(err, os.ErrProcessDone))
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -145,8 +152,7 @@ func (p *process) members() (found []int, err error) {
 func (p *process) reap() {
 	defer close(p.done)
 	p.exit = 128 + int(syscall.SIGKILL) // where init says nothing, it was killed
-	var said message
-	if line, err := p.status.ReadBytes('\n'); err == nil && json.Unmarshal(line, &said) == nil && said.Exit != nil {
+	if said, err := hear(p.status); err == nil && said.Exit != nil {
 		p.exit = *said.Exit
 	}
 	p.awaitEnd()
@@ -224,10 +230,14 @@ func (p *process) discard() error {
 
 // endUnstarted removes a container that was made and whose task was not started.
 func (p *process) endUnstarted() {
-	if _, err := os.Lstat(filepath.Join(p.runtime.state(), p.id)); err != nil {
-		return
+	var problem error
+	if _, err := os.Lstat(filepath.Join(p.runtime.state(), p.id)); err == nil {
+		problem = p.runtime.remove(context.Background(), p.runtime.state(), p.id)
 	}
-	if err := p.runtime.remove(context.Background(), p.runtime.state(), p.id); err != nil {
-		p.runtime.log.Warn("a container that could not be started is left to the next sweep", "error", err)
+	if !p.runtime.rootless { // an OCI runtime that was killed early knows nothing of its cgroups
+		problem = errors.Join(problem, sweepCgroups(p.id))
+	}
+	if problem != nil {
+		p.runtime.log.Warn("a container that could not be started is left to the next sweep", "error", problem)
 	}
 }

@@ -22,6 +22,8 @@ type volume struct {
 
 func (v *volume) Path() string { return v.path }
 
+func (v *volume) Files(context.Context) (string, error) { return v.path, nil }
+
 // free returns why nothing may be done with the volume now. It needs v.mu.
 func (v *volume) free() error {
 	switch {

@@ -184,7 +184,11 @@ func (i *images) load(ctx context.Context, artifact container.Volume) (name, dig
 	if err != nil {
 		return "", "", err
 	}
-	loaded, err := i.store.LoadRootfs(ctx, fork.Path())
+	files, err := fork.Files(ctx)
+	if err != nil {
+		return "", "", errors.Join(err, fork.Close())
+	}
+	loaded, err := i.store.LoadRootfs(ctx, files)
 	if err != nil {
 		return "", "", errors.Join(err, fork.Close())
 	}

@@ -206,7 +206,7 @@ func (a *app) plan(cmd *cobra.Command, file string, f runFlags) (*plan, error) {
 		}
 	}
 	p.base = build.Config{
-		Pipeline: parsed, Vars: static, Inputs: inputs, Outputs: outputs, Copy: container.CopyTree, Reserved: delivery.Reserved,
+		Pipeline: parsed, Vars: static, Inputs: inputs, Outputs: outputs, Copy: container.CopyTree, Export: container.ExportTree, Reserved: delivery.Reserved,
 		Exported: func(artifact string) { p.exported[artifact] = true },
 	}
 	return p, nil

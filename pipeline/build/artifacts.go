@@ -126,6 +126,14 @@ func (b *build) unmount(m mounted, kept map[string]container.Volume) error {
 	return errors.Join(problems...)
 }
 
+// exporter is what copies an artifact to the user.
+func (b *build) exporter() func(ctx context.Context, dst, src string) error {
+	if b.Export != nil {
+		return b.Export
+	}
+	return b.Copy
+}
+
 // export copies artifacts to where the user wants them, also of a build that failed: what was made is there.
 func (b *build) export(status Status) error {
 	var problems []error
@@ -138,9 +146,12 @@ func (b *build) export(status Status) error {
 			continue
 		}
 		target := b.Outputs[name]
-		err := os.MkdirAll(filepath.Dir(target), 0o777)
+		files, err := volume.Files(b.always())
 		if err == nil {
-			err = b.Copy(b.always(), target, volume.Path())
+			err = os.MkdirAll(filepath.Dir(target), 0o777)
+		}
+		if err == nil {
+			err = b.exporter()(b.always(), target, files)
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("output %q: %w", name, err))

@@ -49,6 +49,7 @@ type Config struct {
 	Runtime  container.Runtime
 	Sink     journal.Sink
 	Copy     func(ctx context.Context, dst, src string) error // copies a tree into a directory, which may be there
+	Export   func(ctx context.Context, dst, src string) error // as Copy, of an output to the user; nil: Copy
 
 	Wrap      func(container.Runtime, *workload.Session) container.Runtime // puts a task's identity into what is started; nil: none
 	Kinds     map[string]vars.Kind                                         // by type of var source

@@ -129,7 +129,11 @@ func (s *CacheStore) Close(ctx context.Context) error {
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(s.kept)) {
 		if s.directory != "" && ctx.Err() == nil {
-			if err := s.save(ctx, name, s.kept[name].Path()); err != nil {
+			files, err := s.kept[name].Files(ctx)
+			if err == nil {
+				err = s.save(ctx, name, files)
+			}
+			if err != nil {
 				problems = append(problems, fmt.Errorf("save a cache: %w", err))
 			}
 		}

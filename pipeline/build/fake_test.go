@@ -117,8 +117,9 @@ type directory struct {
 	path string
 }
 
-func (d *directory) Path() string { return d.path }
-func (d *directory) Close() error { return os.RemoveAll(d.path) }
+func (d *directory) Path() string                          { return d.path }
+func (d *directory) Files(context.Context) (string, error) { return d.path, nil }
+func (d *directory) Close() error                          { return os.RemoveAll(d.path) }
 
 func (d *directory) Fork(context.Context) (container.Volume, error) {
 	fork := filepath.Join(d.t.TempDir(), "fork")

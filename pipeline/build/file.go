@@ -41,7 +41,11 @@ func (b *build) file(ctx context.Context, at frame, what, file string) (data []b
 		return nil, fmt.Errorf("%s missing: no artifact %q for file %q; %s", what, name, file, there)
 	}
 	defer func() { err = errors.Join(err, at.scope.release(map[string]*artifact{name: volume})) }()
-	root, err := os.OpenRoot(volume.Path())
+	files, err := volume.Files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(files)
 	if err != nil {
 		return nil, err
 	}

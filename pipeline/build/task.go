@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -80,6 +81,9 @@ func (b *build) try(ctx context.Context, t *pipeline.Task, at frame, log *stepLo
 		return nil, err
 	}
 	ran = true
+	if b.Kill != nil { // the grace that a task has to end is over then, too
+		defer context.AfterFunc(b.Kill, func() { _ = process.Signal(os.Kill) })()
+	}
 	status, err := process.Wait(ctx)
 	if problem := errors.Join(stdout.Close(), stderr.Close()); err == nil {
 		err = problem
