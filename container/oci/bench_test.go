@@ -22,7 +22,7 @@ type bare struct {
 	count         atomic.Int64
 }
 
-func newBare(b *testing.B) *bare {
+func newBare(b *testing.B, network bool) *bare {
 	b.Helper()
 	needBench(b)
 	image, err := busybox()
@@ -42,7 +42,7 @@ func newBare(b *testing.B) *bare {
 	if output, err := exec.Command("chown", "-hR", "100000:100000", root).CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, output)
 	}
-	data, err := oci.BareConfig(root, "true")
+	data, err := oci.BareConfig(root, network, "true")
 	if err == nil {
 		err = os.WriteFile(filepath.Join(directory, "config.json"), data, 0o600)
 	}
@@ -99,14 +99,14 @@ func runTrue(ctx context.Context, r container.Runtime, hermetic bool) error {
 
 // BenchmarkTask is a trivial task, warm and hermetic, against the same command by bare runc.
 func BenchmarkTask(b *testing.B) {
-	floor := newBare(b)
+	floor := newBare(b, true)
 	r := benchRuntime(b, oci.Host)
 	ratio.Run(b, 1.5, floor.run, func() error { return runTrue(b.Context(), r, true) })
 }
 
 // BenchmarkTasks is 32 tasks at a time against as many of bare runc. The limit is 1/0.9: at least 0.9 of its rate.
 func BenchmarkTasks(b *testing.B) {
-	floor := newBare(b)
+	floor := newBare(b, true)
 	r := benchRuntime(b, oci.Host)
 	ratio.Run(b, 1/0.9, func() error { return parallel(floor.run) }, func() error {
 		return parallel(func() error { return runTrue(b.Context(), r, true) })
