@@ -38,18 +38,18 @@ func (h *introspection) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if wait := h.limiter.wait(r.RemoteAddr); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-		h.issuer.metrics.introspected("rate_limited")
+		h.issuer.metrics.count(introspected("rate_limited"))
 		refuse(w, http.StatusTooManyRequests, "rate_limited", "too many introspections from this address")
 		return
 	}
 	q, problem := readQuestion(w, r)
 	if problem != nil {
-		h.issuer.metrics.introspected("invalid_request")
+		h.issuer.metrics.count(introspected("invalid_request"))
 		refuse(w, problem.status, "invalid_request", problem.description)
 		return
 	}
 	body, result := h.answer(r, q)
-	h.issuer.metrics.introspected(result)
+	h.issuer.metrics.count(introspected(result))
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(body)
 }

@@ -77,7 +77,7 @@ func New(c Config, keys *KeyRing, store Store) (*Issuer, error) {
 		config: c, keys: keys, store: store, grants: g, now: c.Now, log: c.Log,
 		runs: map[workload.RunID]*run{}, byPublic: map[string]*run{},
 	}
-	i.metrics = newCounters(i)
+	i.metrics = newCounters(i.count)
 	if _, err := keys.Signer(c.Algorithm); err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (i *Issuer) Begin(ctx context.Context, s workload.Subject, l workload.Limit
 		r.parent.children[r] = struct{}{}
 	}
 	i.runs[r.id], i.byPublic[r.public] = r, r
-	i.metrics.begun.Inc()
+	i.metrics.count(runsBegun)
 	i.log.Info("run registered", "run", r.public, "team", s.Team, "pipeline", s.Pipeline, "job", s.Job, "build", r.build, "buildid", r.ids.BuildID, "task", s.Task, "attempt", s.Attempt)
 	return workload.Run{ID: r.id, IDs: r.ids, Build: r.build, Issuer: i.config.URL, Grant: r.grant}, nil
 }
@@ -178,7 +178,7 @@ func newHandle() (workload.RunID, string) {
 func (i *Issuer) Mint(ctx context.Context, id workload.RunID, q workload.Request) (workload.Minted, error) {
 	minted, err := i.mint(ctx, id, q)
 	if err != nil {
-		i.metrics.refused.Inc()
+		i.metrics.count(tokensRefused)
 		i.log.Warn("mint refused", "audience", q.Audience, "error", err)
 		return workload.Minted{}, err
 	}
@@ -222,7 +222,7 @@ func (i *Issuer) mint(ctx context.Context, id workload.RunID, q workload.Request
 	if err != nil {
 		return workload.Minted{}, err
 	}
-	i.metrics.minted[algorithm].Inc()
+	i.metrics.count(mintedWith(algorithm))
 	i.log.Info("token minted", "jti", claims.ID, "sub", sub, "aud", audience, "run", r.public, "exp", expiry.UTC())
 	if len(sub) > googleSubject {
 		i.log.Warn("sub is longer than Google takes", "sub", sub, "bytes", len(sub), "limit", googleSubject)

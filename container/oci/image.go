@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -53,7 +52,7 @@ func numericAccount(user string) (Account, error) {
 		gid, err = strconv.ParseUint(group, 10, 31)
 	}
 	if err != nil {
-		return Account{}, errors.New("the image has no such user; want a name that it has, or UID or UID:GID")
+		return Account{}, fmt.Errorf("user %q: the image has no such user; want a name that it has, UID or UID:GID", user)
 	}
 	return Account{UID: uint32(uid), GID: uint32(gid)}, nil
 }

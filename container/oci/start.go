@@ -72,7 +72,7 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	}
 	account, err := p.image.account(user)
 	if err != nil {
-		return fmt.Errorf("user %q: %w", user, err)
+		return err
 	}
 	if r.rootless && (account.UID != 0 || account.GID != 0) {
 		return &userError{user}
