@@ -239,8 +239,13 @@ func (r *Runtime) startPasta(pasta string, pid int, note string) (stop func(), e
 		_ = command.Process.Kill()
 		<-exited
 	}
-	err = writeNote(note, command.Process.Pid)
-	if err == nil {
+	if err = writeNote(note, command.Process.Pid); err != nil {
+		select {
+		case <-exited: // before it could be noted
+			err = errPastaEnded
+		case <-time.After(time.Second):
+		}
+	} else {
 		if err = awaitInterface(pid, exited); err == nil {
 			return stop, nil
 		}
