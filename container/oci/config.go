@@ -20,7 +20,6 @@ import (
 const (
 	workParent = "/tmp/build"     // as in Concourse
 	initPath   = "/dev/writ-init" // /dev is the container's own
-	maxPIDs    = 16384            // processes and threads of one container
 )
 
 // capabilities of an unprivileged container, as other container systems give by default.
@@ -39,15 +38,16 @@ var readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/pro
 
 // made is a container as it is described to the OCI runtime.
 type made struct {
-	id       string
-	spec     container.Spec
-	account  Account
-	env      []string
-	work     string // working directory
-	stage    string // directory of the stage
-	mounts   []specs.Mount
-	rootless bool
-	narrow   bool // the image has programs of 32 bits
+	id        string
+	spec      container.Spec
+	account   Account
+	env       []string
+	work      string // working directory
+	stage     string // directory of the stage
+	mounts    []specs.Mount
+	rootless  bool
+	processes int64 // at most
+	narrow    bool  // the image has programs of 32 bits
 }
 
 // configure writes config.json.
@@ -167,7 +167,7 @@ func (m made) resources() *specs.LinuxResources {
 	if m.rootless {
 		r.Devices = nil
 	} else {
-		limit := int64(maxPIDs)
+		limit := m.processes
 		r.Pids = &specs.LinuxPids{Limit: &limit}
 	}
 	if shares := max(m.spec.Limits.CPU, 2); m.spec.Limits.CPU > 0 { // the kernel's least

@@ -33,6 +33,8 @@ import (
 const (
 	prefix       = "o-"             // of scratch directories
 	defaultGrace = 10 * time.Second // as Concourse
+
+	defaultProcesses = 16384
 )
 
 // The ids that an unprivileged container of root's has on the host.
@@ -47,6 +49,7 @@ type Config struct {
 	Command   string                                                 // the OCI runtime; empty: the first of runc, crun and youki in PATH
 	Self      string                                                 // a static writ binary, which plays stage and init; empty: this executable
 	KillGrace time.Duration                                          // from SIGTERM to SIGKILL when a run is aborted; 0: 10 s
+	Processes int64                                                  // and threads of one container, at most; 0: 16384
 	Network   Network                                                // of containers that are not hermetic
 	Images    func(ctx context.Context, name string) (*Image, error) // nil: only the runtime's own
 	Own       *Image                                                 // the runtime's own image; nil: the embedded one
@@ -83,6 +86,9 @@ func New(c Config) (*Runtime, error) {
 	}
 	if r.grace == 0 {
 		r.grace = defaultGrace
+	}
+	if r.config.Processes == 0 {
+		r.config.Processes = defaultProcesses
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)

@@ -90,7 +90,7 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if err != nil {
 		return err
 	}
-	m := made{id: p.id, spec: s, account: account, stage: stageDirectory, work: filepath.Join(workParent, p.id[strings.LastIndex(p.id, "-o-")+3:]), rootless: r.rootless, narrow: p.image.narrow()}
+	m := made{id: p.id, spec: s, account: account, stage: stageDirectory, work: filepath.Join(workParent, p.id[strings.LastIndex(p.id, "-o-")+3:]), rootless: r.rootless, processes: r.config.Processes, narrow: p.image.narrow()}
 	if m.env, err = m.environment(p.image, s.Hermetic); err != nil {
 		return err
 	}
