@@ -18,17 +18,13 @@ const initName = "writ-init"
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// lingerSignal tells init that the run is aborted: it then outlives the task until all other processes have ended.
-const lingerSignal = syscall.SIGUSR1
-
 // initialize is the first process of a container, so that the task is none: the first process of a namespace ignores every
 // signal that it does not handle, which no program expects. Arguments: the working directory, the executable, its
 // arguments. It says that the task has started, or why it has not, and how it ended. All else in the container dies with it.
 func initialize(args []string) int {
 	unix.CloseOnExec(passedFD)
 	status := os.NewFile(passedFD, "status")
-	received := make(chan os.Signal, 64)
-	signal.Notify(received) // all of them: what the task may send ends nothing
+	signal.Notify(make(chan os.Signal, 1)) // all of them: what the task may send ends nothing
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	pid, err := startTask(args)
 	if err != nil {
@@ -38,33 +34,15 @@ func initialize(args []string) int {
 	tell(status, message{Started: true})
 	letGo()
 	ended := make(chan int, 1)
-	all := make(chan struct{})
-	go reap(pid, ended, all)
-	linger := false
+	go reap(pid, ended)
+	exit := <-ended
+	tell(status, message{Exit: &exit})
+	// Writ decides when the rest ends: at once, or, where it asked the task to end, when all have. It kills this process
+	// then, and all die with it. Where it is gone itself nobody reads the pipe any more.
 	for {
-		select {
-		case s := <-received:
-			linger = linger || s == lingerSignal
-		case exit := <-ended:
-			if linger || pending(received) {
-				<-all
-			}
-			tell(status, message{Exit: &exit})
+		_, err := unix.Poll([]unix.PollFd{{Fd: passedFD}}, -1)
+		if err != unix.EINTR {
 			return 0
-		}
-	}
-}
-
-// pending tells whether lingerSignal has come and was not seen yet.
-func pending(received chan os.Signal) bool {
-	for {
-		select {
-		case s := <-received:
-			if s == lingerSignal {
-				return true
-			}
-		default:
-			return false
 		}
 	}
 }
@@ -81,9 +59,8 @@ func letGo() {
 	null.Close()
 }
 
-// reap waits for every process of the container. The task's status goes to ended; all is closed when none is left.
-func reap(task int, ended chan<- int, all chan<- struct{}) {
-	defer close(all)
+// reap waits for every process of the container. The task's status goes to ended.
+func reap(task int, ended chan<- int) {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)

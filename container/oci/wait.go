@@ -39,8 +39,9 @@ type process struct {
 	pid        int // on the host, of init
 	pidfd      int // -1: it had ended already
 
-	mu    sync.Mutex
-	ended bool
+	mu       sync.Mutex
+	ended    bool
+	patience time.Time // aborted: until when the rest may take to end; zero: not aborted
 
 	done chan struct{}
 	exit int   // valid when done
@@ -68,7 +69,7 @@ func (p *process) abort() (stop func() bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ended {
-		_ = p.signalInit(lingerSignal)
+		p.patience = time.Now().Add(p.runtime.grace)
 		_ = p.signal(syscall.SIGTERM) // it may have ended
 		_ = p.signal(syscall.SIGCONT) // one that is stopped would not see it
 	}
@@ -155,6 +156,8 @@ func (p *process) reap() {
 	if said, err := hear(p.status); err == nil && said.Exit != nil {
 		p.exit = *said.Exit
 	}
+	p.allowGrace()
+	_ = p.signalInit(syscall.SIGKILL) // all die with it; it may be dead
 	p.awaitEnd()
 	p.mu.Lock()
 	p.ended = true
@@ -170,6 +173,23 @@ func (p *process) reap() {
 	}
 	p.stops = nil
 	p.err = errors.Join(p.streams.Finish(), p.clean(), p.discard())
+}
+
+// allowGrace lets the rest of an aborted container end by itself: a shell dies of SIGTERM at once, while what it started may be
+// about to put things in order.
+func (p *process) allowGrace() {
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		p.mu.Lock()
+		left := time.Until(p.patience)
+		p.mu.Unlock()
+		if left <= 0 {
+			return
+		}
+		if rest, err := p.members(); err != nil || len(rest) == 0 {
+			return
+		}
+		time.Sleep(min(pause, left))
+	}
 }
 
 // awaitEnd returns when init has ended, and with it every process of the container.
