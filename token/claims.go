@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -52,12 +53,14 @@ func decodeClaims(payload []byte, claims any) error {
 		}
 		return scan(payload, func(name, _ []byte) error { return foldsTo(name, registered[:]) })
 	}
+	text := string(payload) // strings of claims are parts of it
 	return scan(payload, func(name, value []byte) error {
 		field := fielder.Field(name)
 		if field == nil {
 			return foldsTo(name, registered[:])
 		}
-		if set(field, value) {
+		at := cap(payload) - cap(value) // scan cuts values out of the payload, whose end they share
+		if set(field, value, text[at:at+len(value)]) {
 			return nil
 		}
 		if err := json.Unmarshal(value, field); err != nil {
@@ -67,12 +70,12 @@ func decodeClaims(payload []byte, claims any) error {
 	})
 }
 
-// set stores the plain forms that nearly every claim has; false leaves the value to the JSON decoder.
-func set(field any, value []byte) bool {
+// set stores the plain forms that nearly every claim has; false leaves the value to the JSON decoder. text is value as a string.
+func set(field any, value []byte, text string) bool {
 	switch f := field.(type) {
 	case *string:
-		if text, plain := plainString(value); plain {
-			*f = string(text)
+		if plainString(value) {
+			*f = text[1 : len(text)-1]
 			return true
 		}
 	case *int64:
@@ -87,8 +90,8 @@ func set(field any, value []byte) bool {
 		}
 	case *Audience: // a list of one
 		if len(value) > 2 && value[0] == '[' {
-			if text, plain := plainString(bytes.TrimSpace(value[1 : len(value)-1])); plain {
-				*f = Audience{string(text)}
+			if one := strings.Trim(text[1:len(text)-1], " \t\r\n"); plainString([]byte(one)) {
+				*f = Audience{one[1 : len(one)-1]}
 				return true
 			}
 		}
@@ -101,18 +104,13 @@ func set(field any, value []byte) bool {
 	return false
 }
 
-// plainString is the inside of a JSON string without escapes. A list of two strings is none: it has quotes inside.
-func plainString(value []byte) ([]byte, bool) {
+// plainString tells a JSON string without escapes. A list of two strings is none: it has quotes inside.
+func plainString(value []byte) bool {
 	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
-		return nil, false
+		return false
 	}
 	inside := value[1 : len(value)-1]
-	for _, b := range inside {
-		if b == '\\' || b == '"' {
-			return nil, false
-		}
-	}
-	return inside, true
+	return bytes.IndexByte(inside, '\\') < 0 && bytes.IndexByte(inside, '"') < 0
 }
 
 // plainNumber is a JSON number of up to 18 digits and nothing else.
