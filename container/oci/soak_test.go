@@ -72,6 +72,15 @@ func TestSoak(t *testing.T) {
 		for _, name := range scratches(base) {
 			seen[name] = true
 		}
+		notes, err := filepath.Glob(base + "/o-*/c*/pasta")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, note := range notes {
+			if text, err := os.ReadFile(note); err == nil { // one that is no more was ended well
+				seen[string(text)] = true
+			}
+		}
 		if i%4 == 3 {
 			if err := r.Sweep(t.Context()); err != nil {
 				t.Errorf("run %d: %v", i, err)
@@ -143,8 +152,15 @@ func leftovers(t *testing.T, base, mark string, seen map[string]bool) string {
 		status, _ := os.ReadFile(directory + "/status")
 		zombie := bytes.Contains(status, []byte("State:\tZ"))
 		if !zombie && filepath.Base(directory) != strconv.Itoa(os.Getpid()) &&
-			(bytes.Contains(line, []byte(base)) || bytes.HasPrefix(line, []byte("/usr/bin/pasta\x00")) && bytes.Contains(line, []byte("169.254.1.1")) || bytes.Contains(line, []byte("writ-init")) && bytes.Contains(environment, []byte("SOAK_MARK")) || bytes.Contains(environment, []byte(mark))) {
+			(bytes.Contains(line, []byte(base)) || bytes.Contains(line, []byte("writ-init")) && bytes.Contains(environment, []byte("SOAK_MARK")) || bytes.Contains(environment, []byte(mark))) {
 			found = append(found, "process "+strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	for note := range seen { // "PID START" of a pasta, or a scratch directory
+		pid, started, isPasta := strings.Cut(note, " ")
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		if isPasta && err == nil && strings.Contains(string(stat), " "+started+" ") && !strings.Contains(string(stat), ") Z ") {
+			found = append(found, "pasta "+note)
 		}
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
