@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,6 +24,17 @@ import (
 
 // launch runs the stage, and waits until the task has started or could not.
 func (p *process) launch(ctx context.Context, io container.IO) error {
+	// Pipes in every case: some OCI runtimes give the streams to the container's user, and this machine's /dev/null is
+	// nobody's to give.
+	if io.Stdin == nil {
+		io.Stdin = strings.NewReader("")
+	}
+	if io.Stdout == nil {
+		io.Stdout = nowhere{}
+	}
+	if io.Stderr == nil {
+		io.Stderr = nowhere{}
+	}
 	streams, err := container.OpenStreams(io)
 	if err != nil {
 		return err
@@ -37,6 +49,11 @@ func (p *process) launch(ctx context.Context, io container.IO) error {
 	streams.Run(io.Stdin)
 	return nil
 }
+
+// nowhere is where the output of a task goes that nobody wants.
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
 // stage starts the stage process, and with it the container.
 func (p *process) stage(ctx context.Context, streams *container.Streams) (*bufio.Reader, error) {

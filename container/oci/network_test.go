@@ -209,6 +209,41 @@ func TestNullStays(t *testing.T) {
 	}
 }
 
+// TestNoMachineStreams gives the OCI runtime no stream of the machine's: crun gives them away.
+func TestNoMachineStreams(t *testing.T) {
+	t.Parallel()
+	need(t)
+	self, err := staticWrit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := busybox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	script := "#!/bin/sh\nfor n in 0 1 2; do l=$(readlink /proc/$$/fd/$n); echo \"$l\" >>'" + bin + "/streams'; done\nexec /usr/sbin/runc \"$@\"\n"
+	if err := os.WriteFile(bin+"/runc", []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r, err := oci.New(oci.Config{BaseDir: t.TempDir() + "/b", Command: bin + "/runc", Self: self, Own: image, Network: oci.Host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p, err := r.Start(t.Context(), container.Spec{Name: "test", Path: "true", Hermetic: true}, container.IO{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, err := p.Wait(t.Context()); status != 0 || err != nil {
+		t.Fatal(status, err)
+	}
+	streams, err := os.ReadFile(bin + "/streams")
+	if err != nil || strings.Count(string(streams), "pipe:") != 3 {
+		t.Errorf("%q, %v; want three pipes", streams, err)
+	}
+}
+
 // TestPrivileged is real root, and still has the run's own files read-only.
 func TestPrivileged(t *testing.T) {
 	t.Parallel()
