@@ -89,7 +89,7 @@ func withoutContainers(at Error, what string) error {
 	return at
 }
 
-const imageTypes = "; there are registry-image, and mock with source.mirror_self, which means this machine"
+const imageTypes = "; there are registry-image, and mock with source.mirror_self, which is writ itself as a shell (or, without containers, this machine)"
 
 // image reads an image_resource; nil: it is this machine, or is not known yet.
 func (r *reader) image(n *node) *ImageResource {

@@ -135,7 +135,7 @@ func TestParseErrors(t *testing.T) {
 	const taskFields = "; allowed: across, attempts, config, container_limits, ensure, fail_fast, file, hermetic, image, input_mapping, on_abort, on_error, on_failure, on_success, output_mapping, params, privileged, task, timeout, vars"
 	const jobFields = "; allowed: build_log_retention, build_logs_to_retain, disable_manual_trigger, disable_reruns, ensure, interruptible, max_in_flight, name, old_name, on_abort, on_error, on_failure, on_success, plan, public, serial, serial_groups"
 	const configFields = "; allowed: caches, container_limits, image_resource, inputs, outputs, params, platform, run"
-	const mirror = "; there are registry-image, and mock with source.mirror_self, which means this machine"
+	const mirror = "; there are registry-image, and mock with source.mirror_self, which is writ itself as a shell (or, without containers, this machine)"
 	step := func(s string) string { return "jobs:\n- name: j\n  plan:\n  - " + s + "\n" }
 	config := func(s string) string {
 		return step("task: t\n    config:\n      platform: linux\n      " + mock + "\n      run: {path: x}\n      " + s)
@@ -250,7 +250,7 @@ func TestParseErrors(t *testing.T) {
 		{"param inf", config("params: {a: .inf}"), "p.yml:9:19: param \"a\": \".inf\" is not a number that JSON has; put it in quotes"},
 
 		{"no platform", step("{task: t, config: {" + mock + ", run: {path: x}}}"), "p.yml:4:23: a task config needs a platform: linux, for tasks of this machine"},
-		{"no image", step("{task: t, config: {platform: linux, run: {path: x}}}"), "p.yml:4:23: a task config for linux needs an image_resource: {type: mock, source: {mirror_self: true}}, which means this machine"},
+		{"no image", step("{task: t, config: {platform: linux, run: {path: x}}}"), "p.yml:4:23: a task config for linux needs an image_resource: {type: mock, source: {mirror_self: true}}, which is writ itself as a shell (or, without containers, this machine)"},
 		{"another image", step("{task: t, config: {platform: linux, image_resource: {type: docker-image, source: {repository: golang}}, run: {path: x}}}"),
 			"p.yml:4:64: image_resource of type \"docker-image\": not yet in writ" + mirror},
 		{"registry-image without source", step("{task: t, config: {platform: linux, image_resource: {type: registry-image}, run: {path: x}}}"),

@@ -208,7 +208,7 @@ func (r *reader) taskConfig(n *node) TaskConfig {
 		c.imageAt = r.at(image)
 		c.Image = r.image(image)
 	} else if whole && c.Platform == "linux" && !r.imaged {
-		r.fail(n, "a task config for linux needs an image_resource: {type: mock, source: {mirror_self: true}}, which means this machine")
+		r.fail(n, "a task config for linux needs an image_resource: {type: mock, source: {mirror_self: true}}, which is writ itself as a shell (or, without containers, this machine)")
 	}
 	if r.imaged {
 		c.Image = nil

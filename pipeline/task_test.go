@@ -88,7 +88,7 @@ func TestFillErrors(t *testing.T) {
 	}{
 		{"a list for a string", "v:platform", []any{"s3cret"}, "p.yml:5:34: platform must be a string, not a list"},
 		{"a number for a string", "v:platform", int64(31337), "p.yml:5:34: platform must be a string; ((v:platform)) is a number"},
-		{"an image", "v:image", "s3cret", `p.yml:5:73: image_resource of type "((v:image))": not yet in writ; there are registry-image, and mock with source.mirror_self, which means this machine`},
+		{"an image", "v:image", "s3cret", `p.yml:5:73: image_resource of type "((v:image))": not yet in writ; there are registry-image, and mock with source.mirror_self, which is writ itself as a shell (or, without containers, this machine)`},
 		{"a source", "v:source", map[string]any{"mirror_self": true, "s3cret": 1}, `p.yml:5:94: "((v:source))" in source of a mock image: not yet in writ; allowed: mirror_self`},
 		{"an argument", "v:args", []any{map[string]any{"s3cret": "s3cret"}}, "p.yml:5:130: an argument of run.args must be a string, not a mapping"},
 		{"arguments", "v:args", "s3cret", "p.yml:5:130: run.args must be a list, not a string"},
