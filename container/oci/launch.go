@@ -55,28 +55,55 @@ type nowhere struct{}
 
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
-// stage starts the stage process, and with it the container.
+// stage makes what the container needs, and with it the container.
 func (p *process) stage(ctx context.Context, streams *container.Streams) (*bufio.Reader, error) {
-	if !p.runtime.rootless && p.hostUser != 0 {
-		for _, file := range streams.Child[1:] {
-			// So that the task can open /dev/stdout. Only what is ours alone is given away: never /dev/null.
-			if info, err := file.Stat(); err == nil && info.Mode().Type() == fs.ModeNamedPipe {
-				_ = file.Chown(p.hostUser, -1) // without that only /dev/stdout cannot be opened
-			}
+	statusRead, statusWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer statusWrite.Close()
+	p.statusFile = statusRead
+	giveUp := context.AfterFunc(ctx, func() { statusRead.SetReadDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if !giveUp() { // too late: the task has started, and its end must be heard of
+			statusRead.SetReadDeadline(time.Time{})
+		}
+	}()
+	stage := p.stageThread
+	if p.runtime.rootless {
+		stage = p.stageProcess
+	}
+	exit, problem := stage(ctx, streams, statusWrite)
+	statusWrite.Close()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	status := bufio.NewReaderSize(statusRead, 1<<16)
+	return status, p.started(status, exit, problem)
+}
+
+// giveStreams gives the task's user the task's streams, so that it can open /dev/stdout. Only what is ours alone is given away:
+// never /dev/null.
+func (p *process) giveStreams(streams *container.Streams) {
+	if p.hostUser == 0 {
+		return
+	}
+	for _, file := range streams.Child[1:] {
+		if info, err := file.Stat(); err == nil && info.Mode().Type() == fs.ModeNamedPipe {
+			_ = file.Chown(p.hostUser, -1) // without that only /dev/stdout cannot be opened
 		}
 	}
+}
+
+// stageProcess runs the stage as a process: an ordinary user gets a user namespace in no other way. It returns how that
+// process, which becomes the OCI runtime, ended, or for what it was ended.
+func (p *process) stageProcess(ctx context.Context, streams *container.Streams, status *os.File) (exit, problem error) {
 	planRead, planWrite, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer planRead.Close()
 	defer planWrite.Close()
-	statusRead, statusWrite, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	p.statusFile = statusRead
-	defer statusWrite.Close()
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
@@ -88,42 +115,28 @@ func (p *process) stage(ctx context.Context, streams *container.Streams) (*bufio
 	command.Env = []string{}
 	command.Dir = "/"
 	command.Stdin, command.Stdout, command.Stderr = streams.Child[0], streams.Child[1], streams.Child[2]
-	command.ExtraFiles = append([]*os.File{planRead, theirs, statusWrite}, p.passed...)
+	command.ExtraFiles = []*os.File{planRead, theirs, status}
 	command.SysProcAttr = p.runtime.namespaces(p.plan.Network)
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("the stage: %w", err)
 	}
+	status.Close()
 	theirs.Close()
-	statusWrite.Close()
 	planRead.Close()
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	giveUp := context.AfterFunc(ctx, func() {
-		_ = command.Process.Kill()
-		statusRead.SetReadDeadline(time.Unix(1, 0))
-	})
-	defer func() {
-		if !giveUp() { // too late: the task has started, and its end must be heard of
-			statusRead.SetReadDeadline(time.Time{})
-		}
-	}()
+	stop := context.AfterFunc(ctx, func() { _ = command.Process.Kill() })
+	defer stop()
 	err = json.NewEncoder(planWrite).Encode(p.plan)
 	planWrite.Close()
 	if err == nil {
-		err = p.connect(ours, command.Process.Pid)
+		err = p.connectProcess(ctx, ours, command.Process.Pid)
 	}
 	if err != nil {
 		_ = command.Process.Kill()
 	}
-	exit := <-ended
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	status := bufio.NewReaderSize(statusRead, 1<<16)
-	return status, p.started(status, exit, err)
+	return command.Wait(), err
 }
 
-// namespaces are those of the stage.
+// namespaces are those of a stage that is a process.
 func (r *Runtime) namespaces(network bool) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWNS}
 	if network {
@@ -145,8 +158,8 @@ func socketPair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(pair[0]), "stage"), os.NewFile(uintptr(pair[1]), "stage"), nil
 }
 
-// connect takes the listeners that the stage made, and connects its network.
-func (p *process) connect(socket *os.File, pid int) error {
+// connectProcess takes the listeners that the stage made, connects its network, and lets it go on.
+func (p *process) connectProcess(ctx context.Context, socket *os.File, pid int) error {
 	var listeners []net.Listener
 	for range p.plan.Listen {
 		listener, err := receiveListener(socket)
@@ -158,19 +171,27 @@ func (p *process) connect(socket *os.File, pid int) error {
 		}
 		listeners = append(listeners, listener)
 	}
+	if err := p.connect(ctx, listeners, fmt.Sprintf("/proc/%d", pid)); err != nil || !p.plan.Await {
+		return err
+	}
+	_, err := socket.Write([]byte{1})
+	return err
+}
+
+// connect forwards what the listeners take, and connects the network of a stage, whose directory in /proc is given, to the world.
+func (p *process) connect(ctx context.Context, listeners []net.Listener, stage string) error {
 	if len(listeners) > 0 {
 		p.stops = append(p.stops, forward(listeners, p.targets))
 	}
 	if p.pasta == "" {
 		return nil
 	}
-	stop, err := p.runtime.startPasta(p.pasta, pid, filepath.Join(p.directory, "pasta"))
+	stop, err := p.runtime.startPasta(ctx, p.pasta, stage, filepath.Join(p.directory, "pasta"))
 	if err != nil {
 		return err
 	}
 	p.stops = append(p.stops, stop)
-	_, err = socket.Write([]byte{1})
-	return err
+	return nil
 }
 
 func receiveListener(socket *os.File) (net.Listener, error) {
@@ -194,7 +215,7 @@ func receiveListener(socket *os.File) (net.Listener, error) {
 
 // started reads the first message, or finds out why there is none.
 func (p *process) started(status *bufio.Reader, exit, problem error) error {
-	if exit != nil {
+	if exit != nil || problem != nil {
 		// The stage or the OCI runtime could not.
 		p.statusFile.SetReadDeadline(time.Now().Add(time.Second)) // what it said is there; others may still hold the pipe
 		if said, err := hear(status); err == nil && said.Error != "" {

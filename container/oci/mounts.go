@@ -45,21 +45,10 @@ func (p *process) addTree(t tree, m mapping) error {
 		if err != nil {
 			return err
 		}
-		t.Map = p.passMap(namespace)
+		t.Map = int(namespace.Fd())
 	}
 	p.plan.Trees = append(p.plan.Trees, t)
 	return nil
-}
-
-// passMap hands a namespace to the stage, and returns its descriptor there.
-func (p *process) passMap(namespace *os.File) int {
-	for i, known := range p.passed {
-		if known == namespace {
-			return firstMap + i
-		}
-	}
-	p.passed = append(p.passed, namespace)
-	return firstMap + len(p.passed) - 1
 }
 
 // addMounts adds the working directory, volumes and host directories.

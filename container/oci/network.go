@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/container"
 )
@@ -204,30 +207,35 @@ func hostsFile(name string, more []string) string {
 // no network routes it.
 const dnsForward = "169.254.1.1"
 
-// startPasta connects the network namespace of a process to the world. The process that it starts ends with stop; note is
-// the file in which Sweep finds it.
-func (r *Runtime) startPasta(pasta string, pid int, note string) (stop func(), err error) {
+// startPasta connects the network namespace of a stage, whose directory in /proc is given, to the world. The process that it
+// starts ends with stop; note is the file in which Sweep finds it.
+func (r *Runtime) startPasta(ctx context.Context, pasta, stage, note string) (stop func(), err error) {
 	directory, err := r.findStage()
 	if err != nil {
 		return nil, err
 	}
 	arguments := []string{pasta, "--foreground", "--quiet", "--config-net", "--no-map-gw", "--dns-forward", dnsForward,
 		"-t", "none", "-u", "none", "-T", "none", "-U", "none"}
-	user, network := fmt.Sprintf("/proc/%d/ns/user", pid), fmt.Sprintf("/proc/%d/ns/net", pid)
+	network := stage + "/ns/net"
+	var said strings.Builder
 	command := exec.Command(pasta)
+	command.Stdout, command.Stderr = &said, &said
 	if r.rootless {
-		command.Args = append(arguments, "--userns", user, "--netns", network)
+		command.Args = append(arguments, "--userns", stage+"/ns/user", "--netns", network)
+		err = command.Start()
 	} else {
 		// As root it gives up the capability to open those of others by /proc first: a stage of its own has it as a file.
-		p := plan{Directory: directory, Trees: []tree{{Source: network, Target: "net", File: true}},
-			Command: append(arguments, "--runas", "0:0", "--netns-only", "--netns", filepath.Join(directory, "net"))}
-		if command, err = r.stageCommand(p); err != nil {
-			return nil, err
-		}
+		p := plan{Directory: directory, Trees: []tree{{Source: network, Target: "net", File: true}}}
+		command.Args = append(arguments, "--runas", "0:0", "--netns-only", "--netns", filepath.Join(directory, "net"))
+		command.Env, command.Dir, command.SysProcAttr = p.environment(), "/", &syscall.SysProcAttr{Setsid: true}
+		err = onThread(unix.CLONE_NEWNS, func() error {
+			if err := p.mount(ctx); err != nil {
+				return err
+			}
+			return command.Start()
+		})
 	}
-	var said strings.Builder
-	command.Stdout, command.Stderr = &said, &said
-	if err := command.Start(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	exited := make(chan struct{})
@@ -246,7 +254,7 @@ func (r *Runtime) startPasta(pasta string, pid int, note string) (stop func(), e
 		case <-time.After(time.Second):
 		}
 	} else {
-		if err = awaitInterface(pid, exited); err == nil {
+		if err = awaitInterface(ctx, stage, exited); err == nil {
 			return stop, nil
 		}
 	}
@@ -340,21 +348,23 @@ func startTime(pid int) (string, error) {
 var errPastaEnded = errors.New("it ended")
 
 // awaitInterface returns when the namespace has a route to the world.
-func awaitInterface(pid int, exited <-chan struct{}) error {
+func awaitInterface(ctx context.Context, stage string, exited <-chan struct{}) error {
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/route", pid))
+		data, err := os.ReadFile(stage + "/net/route")
 		if err != nil {
 			return err
 		}
 		if strings.Count(string(data), "\n") > 1 {
 			return nil
 		}
-		if v6, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/if_inet6", pid)); err == nil && strings.Count(string(v6), "\n") > 2 {
+		if v6, err := os.ReadFile(stage + "/net/if_inet6"); err == nil && strings.Count(string(v6), "\n") > 2 {
 			return nil
 		}
 		select {
 		case <-exited:
 			return errPastaEnded
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-time.After(time.Millisecond):
 		}
 		if time.Now().After(deadline) {

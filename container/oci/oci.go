@@ -1,17 +1,17 @@
 // Package oci is the container.Runtime of real containers: it drives an OCI runtime (runc) with a root file system of
 // overlays, and namespaces of its own for users, processes, mounts, IPC, host name and network.
 //
-//	Start --> stage (this binary again, in new mount and network namespaces) --exec--> runc run --> init (this binary) --> the task
-//	  |         mounts layers, volumes and /run/writ with the task's ids                 |            |
-//	  |<------- listeners in the task's network -----------------------------------------             |
-//	  |<------- started | why not | exit status ------------------------------------------------------
+//	Start --> stage (in new mount and network namespaces) --> runc run --> init (this binary again) --> the task
+//	  |          mounts layers, volumes and /run/writ,             |            |
+//	  |<-------- hands out listeners in the task's network         |            |
+//	  |<-------- started | why not | exit status ------------------+------------+
 //
 // Invariants: every mount of a container is in the stage's mount namespace and gone with its last process, also when
 // Writ was killed. What is on disk has the ids that the container sees (its root's files are root's), whatever ids the
 // container has on the host: mounts translate. The configuration with the task's environment is only ever in memory.
 //
-// As root, a container has a user namespace unless it is privileged. As an ordinary user the stage itself is in one, and
-// the container's root is that user.
+// As root the stage is a thread, which starts runc and ends; a container has a user namespace unless it is privileged. As an
+// ordinary user the stage is this binary again, in a user namespace, and becomes runc; the container's root is that user.
 package oci
 
 import (

@@ -18,18 +18,20 @@ import (
 	"github.com/writ-run/writ/container"
 )
 
-// stageName is argv[0] of the process that makes a container's mounts.
+// stageName is argv[0] of the process that makes the mounts of an ordinary user's container.
 const stageName = "writ-stage"
 
-// The stage's descriptors beside the standard ones, which are the task's.
+// The descriptors of a stage that is a process, beside the standard ones, which are the task's.
 const (
-	planFD    = 3 // a plan as JSON, to its end
-	socketFD  = 4 // listeners go out, one byte comes in: go on
-	statusFD  = 5 // messages
-	firstMap  = 6 // user namespaces of idmapped mounts
-	passedFD  = 3 // what statusFD is for the OCI runtime, and for init
-	mountSize = "mode=0755,size=16m"
+	planFD   = 3 // a plan as JSON, to its end
+	socketFD = 4 // listeners go out, one byte comes in: go on
+	statusFD = 5 // messages
 )
+
+// passedFD is the status for the OCI runtime, and for init.
+const passedFD = 3
+
+const mountSize = "mode=0755,size=16m"
 
 // plan is what the stage does. Targets are relative to the stage's own directory, which only it and its container see.
 type plan struct {
@@ -44,13 +46,13 @@ type plan struct {
 	Network   bool      // it is in a new network namespace
 	Sys       bool      // make "sys"
 	Await     bool      // wait for a byte on the socket before the command
-	Command   []string  // the OCI runtime
+	Command   []string  // the OCI runtime, or pasta
 }
 
 // tree is a directory or file of the host's that is mounted in the stage.
 type tree struct {
 	Source, Target string
-	Map            int // descriptor of the user namespace that translates its ids; 0: none
+	Map            int // descriptor of the user namespace that translates its ids; 0: none. Only for a stage that is a thread
 	ReadOnly       bool
 	File           bool
 	Shallow        bool // without what is mounted below it, where that can be had
@@ -138,17 +140,14 @@ func runStage() error {
 	if err != nil {
 		return fmt.Errorf("the stage's plan: %w", err)
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
-	}
-	if err := p.mount(); err != nil {
+	if err := p.mount(context.Background()); err != nil {
 		return err
 	}
 	if p.Copy != nil {
 		return container.CopyTree(context.Background(), p.Copy.To, filepath.Join(p.Directory, p.Copy.From))
 	}
 	if p.Network {
-		if err := p.prepareNetwork(); err != nil {
+		if err := p.prepareNetwork(handOut); err != nil {
 			return fmt.Errorf("network: %w", err)
 		}
 	}
@@ -169,12 +168,21 @@ func runStage() error {
 
 // runCommand becomes the plan's command.
 func runCommand(p plan) error {
-	err := unix.Exec(p.Command[0], p.Command, []string{"PATH=" + defaultPath, "HOME=/", "XDG_RUNTIME_DIR=" + p.Directory})
+	err := unix.Exec(p.Command[0], p.Command, p.environment())
 	return fmt.Errorf("run %q: %w", p.Command[0], err)
 }
 
-// mount makes the stage's directory. Sources are opened before it is mounted, which may hide them.
-func (p plan) mount() error {
+// environment is that of the plan's command.
+func (p plan) environment() []string {
+	return []string{"PATH=" + defaultPath, "HOME=/", "XDG_RUNTIME_DIR=" + p.Directory}
+}
+
+// mount makes the stage's directory, in a mount namespace of the stage's own. Sources are opened before it is mounted, which
+// may hide them.
+func (p plan) mount(ctx context.Context) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
 	opened := make([]int, len(p.Trees))
 	for i, t := range p.Trees {
 		var err error
@@ -210,7 +218,7 @@ func (p plan) mount() error {
 		}
 	}
 	for _, o := range p.Owners {
-		if err := o.give(p.Directory); err != nil {
+		if err := o.give(ctx, p.Directory); err != nil {
 			return fmt.Errorf("give a volume to the task's user: %w", err)
 		}
 	}
@@ -237,9 +245,9 @@ func (p plan) mountSys() error {
 }
 
 // give changes owners. Nothing else has the files now; links are not followed.
-func (o owners) give(directory string) error {
+func (o owners) give(ctx context.Context, directory string) error {
 	return filepath.WalkDir(filepath.Join(directory, o.Target), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
+		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 		info, err := entry.Info()
@@ -320,10 +328,10 @@ func (o overlay) mount(directory string) error {
 		lower = append(lower, o.Lower[i])
 	}
 	// Relative paths keep the options short.
-	if err := os.Chdir(directory); err != nil {
+	if err := unix.Chdir(directory); err != nil { // this thread's alone, where the stage is one
 		return err
 	}
-	defer os.Chdir("/")
+	defer unix.Chdir("/")
 	options := "lowerdir=" + strings.Join(lower, ":")
 	if o.Upper != "" {
 		options += ",upperdir=" + o.Upper + "/upper,workdir=" + o.Upper + "/work"

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prepareNetwork brings the loopback up, gives it addresses, and hands listeners out.
-func (p plan) prepareNetwork() error {
+// prepareNetwork brings the loopback up, gives it addresses, and has listeners made.
+func (p plan) prepareNetwork(listen func(address string) error) error {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (p plan) prepareNetwork() error {
 	_ = os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
 	_ = os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0)
 	for _, address := range p.Listen {
-		if err := handOut(address); err != nil {
+		if err := listen(address); err != nil {
 			return fmt.Errorf("listen on %s: %w", address, err)
 		}
 	}

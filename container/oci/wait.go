@@ -24,7 +24,6 @@ type process struct {
 	directory string
 	image     *Image
 	plan      plan
-	passed    []*os.File // user namespaces; the runtime's
 	taken     []*volume
 	hostUser  int // the id on the host of the task's user
 	account   Account
