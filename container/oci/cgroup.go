@@ -15,6 +15,9 @@ import (
 // cgroupParent is the cgroup that all containers of root's are in.
 const cgroupParent = "writ"
 
+// cgroupPatience is how long the processes of a cgroup that were killed may take to be gone.
+const cgroupPatience = 5 * time.Second
+
 // runcState is what matters of runc's state.json.
 type runcState struct {
 	CgroupPaths map[string]string `json:"cgroup_paths"`
@@ -86,14 +89,18 @@ func sweepCgroups(pattern string) error {
 
 // removeCgroup removes a cgroup with those that the container made in it, innermost first.
 func removeCgroup(path string) bool {
-	for range 50 {
+	// The kernel lets go of a process a moment after it has ended, on a busy machine a long one.
+	pause := time.Millisecond
+	for deadline := time.Now().Add(cgroupPatience); ; pause = min(2*pause, 50*time.Millisecond) {
 		err := removeCgroups(path, 0)
 		if err == nil || errors.Is(err, os.ErrNotExist) {
 			return true
 		}
-		time.Sleep(time.Millisecond) // the kernel lets go of a process a moment after it has ended
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pause)
 	}
-	return false
 }
 
 func removeCgroups(path string, depth int) error {
