@@ -2,14 +2,12 @@ package oci
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
@@ -48,6 +46,7 @@ type made struct {
 	rootless  bool
 	processes int64 // at most
 	narrow    bool  // the image has programs of 32 bits
+	filtered  bool  // init puts the filter of system calls in place
 }
 
 // configure writes config.json.
@@ -58,7 +57,7 @@ func (m made) configure() (*specs.Spec, error) {
 		Root:     &specs.Root{Path: filepath.Join(m.stage, "rootfs")},
 		Process: &specs.Process{
 			User: specs.User{UID: m.account.UID, GID: m.account.GID, AdditionalGids: m.account.Groups},
-			Args: append([]string{initPath, filepath.Join(m.work, m.spec.Dir), m.spec.Path}, m.spec.Args...),
+			Args: append([]string{initPath, "", filepath.Join(m.work, m.spec.Dir), m.spec.Path}, m.spec.Args...),
 			Env:  veil(m.env), Cwd: "/", NoNewPrivileges: !m.spec.Privileged,
 			Capabilities: m.capabilities(),
 		},
@@ -69,7 +68,10 @@ func (m made) configure() (*specs.Spec, error) {
 		},
 	}
 	if strings.HasPrefix(m.spec.Dir, "/") {
-		s.Process.Args[1] = m.spec.Dir
+		s.Process.Args[2] = m.spec.Dir
+	}
+	if m.filtered {
+		s.Process.Args[1] = strconv.Itoa(filterFD)
 	}
 	if !m.rootless { // a user's own cgroup, where there is one, is the OCI runtime's to find
 		s.Linux.CgroupsPath = "/" + cgroupParent + "/" + m.id
@@ -82,13 +84,12 @@ func (m made) configure() (*specs.Spec, error) {
 		return s, nil
 	}
 	s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = masked, readOnly
-	profile, err := seccomp.GetDefaultProfile(s)
-	if err != nil {
-		return nil, fmt.Errorf("seccomp: %w", err)
+	if m.filtered {
+		return s, nil
 	}
-	profile.Architectures = m.architectures(profile.Architectures)
-	s.Linux.Seccomp = profile
-	return s, nil
+	var err error
+	s.Linux.Seccomp, err = m.profile(s)
+	return s, err
 }
 
 // architectures are those whose system calls the profile knows; a program of any other is killed. The second and third of a

@@ -19,8 +19,8 @@ const initName = "writ-init"
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // initialize is the first process of a container, so that the task is none: the first process of a namespace ignores every
-// signal that it does not handle, which no program expects. Arguments: the working directory, the executable, its
-// arguments. It says that the task has started, or why it has not, and how it ended. All else in the container dies with it.
+// signal that it does not handle, which no program expects. Arguments: the descriptor of a filter of system calls (empty: the
+// OCI runtime has put one in place, if there is to be one), the working directory, the executable, its arguments. It says that the task has started, or why it has not, and how it ended. All else in the container dies with it.
 func initialize(args []string) int {
 	unix.CloseOnExec(passedFD)
 	status := os.NewFile(passedFD, "status")
@@ -94,10 +94,15 @@ func exitStatus(status syscall.WaitStatus) int {
 
 // startTask starts the task in a session of its own.
 func startTask(args []string) (pid int, err error) {
-	if len(args) < 2 {
-		return 0, errors.New("init: want a directory and an executable")
+	if len(args) < 3 {
+		return 0, errors.New("init: want a filter, a directory and an executable")
 	}
-	directory, name := args[0], args[1]
+	if args[0] != "" {
+		if err := putFilter(args[0]); err != nil {
+			return 0, err
+		}
+	}
+	directory, name := args[1], args[2]
 	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
 		return 0, fmt.Errorf("dir %q: no such directory", directory)
 	}
@@ -109,7 +114,7 @@ func startTask(args []string) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	pid, err = syscall.ForkExec(path, args[1:], &syscall.ProcAttr{
+	pid, err = syscall.ForkExec(path, args[2:], &syscall.ProcAttr{
 		Env: environment, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err == nil {

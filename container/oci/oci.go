@@ -73,6 +73,7 @@ type Runtime struct {
 	count    int
 	maps     map[mapping]*os.File // user namespaces for idmapped mounts
 	embedded *Image
+	filter   filter // of system calls
 }
 
 // New makes the runtime's own directory. Close removes it. It does not try whether containers can be had: Probe does.
@@ -189,6 +190,10 @@ func (r *Runtime) Close() error {
 		file.Close()
 	}
 	r.maps = nil
+	if r.filter.file != nil {
+		r.filter.file.Close()
+		r.filter.file = nil
+	}
 	return r.scratch.Close()
 }
 

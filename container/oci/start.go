@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -48,6 +49,9 @@ func (r *Runtime) start(ctx context.Context, s container.Spec, io container.IO) 
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.discard())
+	}
+	if p.learn {
+		r.learnFilter(p.pid)
 	}
 	go p.reap()
 	return p, nil
@@ -169,6 +173,12 @@ func (r *Runtime) image(ctx context.Context, name string) (*Image, error) {
 
 // addConfig describes the container to the OCI runtime.
 func (p *process) addConfig(m made) error {
+	p.filter = nil
+	if m.usualProfile() {
+		p.filter = p.runtime.knownFilter()
+		p.learn = p.filter == nil
+	}
+	m.filtered = p.filter != nil
 	config, err := m.configure()
 	if err != nil {
 		return err
@@ -182,8 +192,16 @@ func (p *process) addConfig(m made) error {
 	}
 	p.plan.Files["bundle/config.json"] = string(data)
 	p.plan.Command = []string{p.runtime.command, "--root", p.runtime.state(), "--log", p.logFile(), "--log-format", "json", "run", "--detach",
-		"--bundle", filepath.Join(m.stage, "bundle"), "--pid-file", p.pidFile(), "--preserve-fds", "1", p.id}
+		"--bundle", filepath.Join(m.stage, "bundle"), "--pid-file", p.pidFile(), "--preserve-fds", strconv.Itoa(p.handedOn()), p.id}
 	return nil
+}
+
+// handedOn is how many descriptors the OCI runtime hands on to init.
+func (p *process) handedOn() int {
+	if p.filter != nil {
+		return filterFD - passedFD + 1
+	}
+	return 1
 }
 
 func (p *process) logFile() string { return filepath.Join(p.directory, "log") }

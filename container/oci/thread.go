@@ -52,7 +52,7 @@ func (p *process) stageThread(ctx context.Context, streams *container.Streams, s
 				return err
 			}
 		}
-		command, err = p.plan.start(streams.Child, status)
+		command, err = p.plan.start(streams.Child, status, p.filter)
 		return err
 	})
 	if problem != nil {
@@ -84,11 +84,14 @@ func (p *process) makeNetwork(ctx context.Context) error {
 }
 
 // start starts the plan's command from the thread that has carried the plan out.
-func (p plan) start(streams []*os.File, status *os.File) (*exec.Cmd, error) {
+func (p plan) start(streams []*os.File, status, filter *os.File) (*exec.Cmd, error) {
 	command := exec.Command(p.Command[0], p.Command[1:]...)
 	command.Env, command.Dir = p.environment(), "/"
 	command.Stdin, command.Stdout, command.Stderr = streams[0], streams[1], streams[2]
 	command.ExtraFiles = []*os.File{status}
+	if filter != nil {
+		command.ExtraFiles = append(command.ExtraFiles, filter)
+	}
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := command.Start(); err != nil {
 		return nil, err

@@ -29,6 +29,8 @@ type process struct {
 	account   Account
 	targets   []string // of forwarded connections
 	pasta     string   // its path; empty: it has no part in this
+	filter    *os.File // of system calls, for init to put in place; the runtime's
+	learn     bool     // the filter that the OCI runtime makes is to be kept
 	limited   uint64   // bytes of memory; 0: not limited
 	stops     []func()
 	streams   *container.Streams
