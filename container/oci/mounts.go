@@ -14,7 +14,7 @@ import (
 )
 
 // addRoot adds the root file system: the image's layers under a directory of the container's own.
-func (p *process) addRoot() error {
+func (p *process) addRoot(m *made) error {
 	own := filepath.Join(p.directory, "root")
 	for _, directory := range []string{own, filepath.Join(own, "upper"), filepath.Join(own, "work")} {
 		if err := os.Mkdir(directory, 0o755); err != nil {
@@ -24,12 +24,12 @@ func (p *process) addRoot() error {
 	root := overlay{Upper: "root", Target: "rootfs", User: p.runtime.rootless}
 	for i, layer := range p.image.Layers {
 		name := "l" + strconv.Itoa(i)
-		if err := p.addTree(tree{Source: layer, Target: name}, everyID); err != nil {
+		if err := p.addTree(tree{Source: layer, Target: name}, p.ids(m)); err != nil {
 			return err
 		}
 		root.Lower = append(root.Lower, name)
 	}
-	if err := p.addTree(tree{Source: own, Target: "root"}, everyID); err != nil {
+	if err := p.addTree(tree{Source: own, Target: "root"}, p.ids(m)); err != nil {
 		return err
 	}
 	p.plan.Overlays = append(p.plan.Overlays, root)

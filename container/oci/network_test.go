@@ -253,7 +253,7 @@ func TestPrivileged(t *testing.T) {
 	r := newRuntime(t, oci.Host)
 	host := t.TempDir()
 	output, status := run(t, r, container.Spec{Privileged: true, Mounts: []container.Mount{{Path: "/run/writ", Host: host, ReadOnly: true}}},
-		`grep -q '0          0 4294967295' /proc/self/uid_map && mkdir /mnt && mount -t tmpfs none /mnt && ls -d /sys/fs/cgroup && ! touch /run/writ/x && echo good`)
+		`grep -q '0          0 4294967295' /proc/self/uid_map && test "$(stat -c %u:%g / /bin/busybox /etc | sort -u)" = 0:0 && mkdir /mnt && mount -t tmpfs none /mnt && ls -d /sys/fs/cgroup && ! touch /run/writ/x && echo good`)
 	if status != 0 || !strings.HasSuffix(output, "good\n") {
 		t.Errorf("status %d, %q", status, output)
 	}
