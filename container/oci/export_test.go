@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/container"
 )
@@ -26,4 +27,10 @@ func BareConfig(root string, network bool, command ...string) ([]byte, error) {
 		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}})
 	}
 	return json.Marshal(s)
+}
+
+// RefuseMaps has a new runtime find that nothing can translate ids, as before Linux 5.12.
+func RefuseMaps(r *Runtime) error {
+	r.translates = func(path string) error { return &NoIDMapError{path, unix.EINVAL} }
+	return r.look()
 }

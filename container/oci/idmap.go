@@ -61,7 +61,8 @@ func newUserNamespace(executable string, m mapping) (*os.File, error) {
 	return file, err
 }
 
-// NoIDMapError says that a file system cannot translate ids.
+// NoIDMapError says that a file system cannot translate ids. Files there are copied or change owners instead, but not in a
+// directory of the host's that a container may write to.
 type NoIDMapError struct {
 	Path  string
 	cause error
@@ -77,7 +78,7 @@ func (e *NoIDMapError) Unwrap() error { return e.cause }
 
 // Hint says where it can be had.
 func (e *NoIDMapError) Hint() string {
-	return "set TMPDIR to a directory on ext4, xfs or btrfs (Linux 5.12) or tmpfs (6.3); an ordinary user's containers need no translation"
+	return "set TMPDIR to a directory on ext4, xfs or btrfs (Linux 5.12) or tmpfs (6.3), or mount it read-only; an ordinary user's containers need no translation"
 }
 
 // NoExecError says that nothing may be executed on a file system.

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/writ-run/writ/container"
@@ -146,39 +145,6 @@ func TestLinkToIdentity(t *testing.T) {
 		if err == nil {
 			p.Wait(t.Context())
 		}
-	}
-}
-
-// TestNoIDMap names a file system that cannot translate ids: an overlay.
-func TestNoIDMap(t *testing.T) {
-	t.Parallel()
-	need(t)
-	if os.Geteuid() != 0 {
-		t.Skip("mounts an overlay")
-	}
-	self, err := staticWrit()
-	if err != nil {
-		t.Fatal(err)
-	}
-	directory := t.TempDir()
-	for _, name := range []string{"l", "u", "w", "m"} {
-		if err := os.Mkdir(filepath.Join(directory, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	merged := filepath.Join(directory, "m")
-	options := fmt.Sprintf("lowerdir=%[1]s/l,upperdir=%[1]s/u,workdir=%[1]s/w", directory)
-	if err := syscall.Mount("overlay", merged, "overlay", 0, options); err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Unmount(merged, syscall.MNT_DETACH) // a process that another test is starting may look at it
-	_, err = oci.New(oci.Config{BaseDir: merged + "/b", Self: self, Network: oci.Host})
-	var reason *oci.NoIDMapError
-	if !errors.As(err, &reason) || !strings.Contains(err.Error(), merged) || !strings.Contains(reason.Hint(), "TMPDIR") {
-		t.Errorf("error %v", err)
-	}
-	if entries, err := os.ReadDir(merged + "/b"); err != nil || len(entries) != 0 {
-		t.Errorf("left: %v, %v", entries, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +15,11 @@ import (
 )
 
 // addRoot adds the root file system: the image's layers under a directory of the container's own.
-func (p *process) addRoot(m *made) error {
+func (p *process) addRoot(ctx context.Context, m *made) error {
+	layers, ids, err := p.layers(ctx, m)
+	if err != nil {
+		return err
+	}
 	own := filepath.Join(p.directory, "root")
 	for _, directory := range []string{own, filepath.Join(own, "upper"), filepath.Join(own, "work")} {
 		if err := os.Mkdir(directory, 0o755); err != nil {
@@ -22,14 +27,26 @@ func (p *process) addRoot(m *made) error {
 		}
 	}
 	root := overlay{Upper: "root", Target: "rootfs", User: p.runtime.rootless}
-	for i, layer := range p.image.Layers {
+	for i, layer := range layers {
 		name := "l" + strconv.Itoa(i)
-		if err := p.addTree(tree{Source: layer, Target: name}, p.ids(m)); err != nil {
+		if err := p.addTree(tree{Source: layer, Target: name}, ids); err != nil {
 			return err
 		}
 		root.Lower = append(root.Lower, name)
 	}
-	if err := p.addTree(tree{Source: own, Target: "root"}, p.ids(m)); err != nil {
+	switch {
+	case !p.runtime.disk.upper:
+		root.Memory = true
+		if !p.runtime.rootless && !m.spec.Privileged {
+			root.Owner = firstID
+		}
+	case p.runtime.shifts(m.spec.Privileged):
+		err = os.Chown(filepath.Join(own, "upper"), firstID, firstID)
+		fallthrough
+	default:
+		err = errors.Join(err, p.addTree(tree{Source: own, Target: "root"}, p.ids(m)))
+	}
+	if err != nil {
 		return err
 	}
 	p.plan.Overlays = append(p.plan.Overlays, root)
@@ -156,7 +173,7 @@ func (p *process) addVolumeTree(m *made, source, name, destination string) error
 
 // ids is the mapping of what is on disk for the container.
 func (p *process) ids(m *made) mapping {
-	if m.spec.Privileged {
+	if m.spec.Privileged || !p.runtime.disk.maps {
 		return mapping{}
 	}
 	return everyID
@@ -174,7 +191,16 @@ func (p *process) addHost(m *made, mount container.Mount, name, destination stri
 		if !m.spec.Privileged {
 			to += firstID
 		}
-		if err := p.addTree(t, mapping{stat.uid, to, 1}); err != nil {
+		err = nil
+		if stat.uid != to {
+			err = p.runtime.translates(mount.Host)
+		}
+		if cannot := (*NoIDMapError)(nil); errors.As(err, &cannot) {
+			err = p.addMirror(t, to, cannot)
+		} else if err == nil {
+			err = p.addTree(t, mapping{stat.uid, to, 1})
+		}
+		if err != nil {
 			return err
 		}
 	} else {
@@ -207,7 +233,7 @@ func (p *process) addVolume(m *made, outer []container.Mount, mount container.Mo
 	if err := throughDirectories(outer, mount.Path); err != nil {
 		return err
 	}
-	if err := v.take("container " + p.id); err != nil {
+	if err := v.take("container "+p.id, p.runtime.shifts(m.spec.Privileged)); err != nil {
 		return err
 	}
 	p.taken = append(p.taken, v)

@@ -8,7 +8,8 @@
 //
 // Invariants: every mount of a container is in the stage's mount namespace and gone with its last process, also when
 // Writ was killed. What is on disk has the ids that the container sees (its root's files are root's), whatever ids the
-// container has on the host: mounts translate. The configuration with the task's environment is only ever in memory.
+// container has on the host: mounts translate. Where they cannot (see abilities), volumes have the container's ids on the
+// host while it runs, and images are copied. The configuration with the task's environment is only ever in memory.
 //
 // As root the stage is a thread, which starts runc and ends; a container has a user namespace unless it is privileged. As an
 // ordinary user the stage is this binary again, in a user namespace, and becomes runc; the container's root is that user.
@@ -22,6 +23,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,12 +70,17 @@ type Runtime struct {
 	grace    time.Duration
 	log      *slog.Logger
 	network  networker
+	disk     abilities
+	notices  []string
+
+	translates func(path string) error // whether mounts of a directory can translate ids, as a *NoIDMapError
 
 	mu       sync.Mutex
 	count    int
 	maps     map[mapping]*os.File // user namespaces for idmapped mounts
 	embedded *Image
 	filter   filter // of system calls
+	copies   copies
 }
 
 // New makes the runtime's own directory. Close removes it. It does not try whether containers can be had: Probe does.
@@ -116,8 +123,9 @@ func New(c Config) (*Runtime, error) {
 	if err = tryExec(r.scratch.Path()); err == nil {
 		err = os.Mkdir(r.state(), 0o700)
 	}
-	if err == nil && !r.rootless {
-		err = r.tryMap(r.scratch.Path())
+	if err == nil {
+		r.translates = r.tryMap
+		err = r.look()
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -194,14 +202,20 @@ func (r *Runtime) Close() error {
 		r.filter.file.Close()
 		r.filter.file = nil
 	}
+	r.copies.close()
 	return r.scratch.Close()
 }
 
 // Name returns "oci".
 func (r *Runtime) Name() string { return "oci" }
 
-// Notice is what a user should know of how containers run here; empty: nothing.
-func (r *Runtime) Notice() string { return r.networking().notice }
+// Notices are what a user should know of how containers run here, a line each.
+func (r *Runtime) Notices() []string {
+	if notice := r.networking().notice; notice != "" {
+		return append(slices.Clip(r.notices), notice)
+	}
+	return r.notices
+}
 
 // See returns the mount's own path: a container has its own file system.
 func (r *Runtime) See(m container.Mount) string { return filepath.Clean(m.Path) }
@@ -228,7 +242,7 @@ func (r *Runtime) Sweep(ctx context.Context) error {
 		problems = append(problems, r.endAll(ctx, filepath.Join(path, "state")))
 		return errors.Join(append(problems, sweepCgroups("writ-"+filepath.Base(path)+"-*"))...)
 	})
-	if err != nil {
+	if err = errors.Join(err, r.sweepCopies()); err != nil {
 		return fmt.Errorf("sweep %q: %w", r.base, err)
 	}
 	return nil

@@ -8,22 +8,34 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// copyOverlay copies what is seen of upper over lower to a new directory.
-func (r *Runtime) copyOverlay(ctx context.Context, to, lower, changed string) error {
+// copyOverlay copies what is seen of directories, lowest first, to a new one. An overlay may have written to changed, the
+// highest, which may be empty.
+func (r *Runtime) copyOverlay(ctx context.Context, to string, lower []string, changed string) error {
 	directory, err := r.findStage()
 	if err != nil {
 		return err
 	}
 	p := plan{
 		Directory: directory,
-		Trees:     []tree{{Source: lower, Target: "l"}, {Source: changed, Target: "u"}, {Source: filepath.Dir(to), Target: "to"}},
-		Overlays:  []overlay{{Lower: []string{"l"}, Upper: "u", Target: "seen", User: r.rootless, HardLinks: true}},
+		Trees:     []tree{{Source: filepath.Dir(to), Target: "to"}},
 		Copy:      &copyTask{From: "seen", To: filepath.Join(directory, "to", filepath.Base(to))},
 	}
+	seen := overlay{Target: "seen", User: r.rootless}
+	for i, path := range lower {
+		name := "l" + strconv.Itoa(i)
+		p.Trees = append(p.Trees, tree{Source: path, Target: name})
+		seen.Lower = append(seen.Lower, name)
+	}
+	if changed != "" {
+		p.Trees = append(p.Trees, tree{Source: changed, Target: "u"})
+		seen.Upper, seen.HardLinks = "u", true
+	}
+	p.Overlays = []overlay{seen}
 	command, err := r.stageCommand(p)
 	if err != nil {
 		return err

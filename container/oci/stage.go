@@ -64,6 +64,8 @@ type overlay struct {
 	Upper  string   // has "upper" and "work"; empty: read-only
 	Target string
 	User   bool // extended attributes of an ordinary user's
+	Memory bool // Upper is not there: it is made in memory, and gone with the container
+	Owner  int  // of what is made there
 
 	HardLinks bool // a file with several names stays one when it is changed; an ordinary user cannot have it
 }
@@ -317,6 +319,19 @@ func (t tree) attach(fd int, target string) error {
 	return unix.MoveMount(fd, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
 }
 
+// remember makes the upper directory in memory.
+func (o overlay) remember(directory string) error {
+	place := filepath.Join(directory, o.Upper)
+	if err := os.Mkdir(place, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount("writ", place, "tmpfs", 0, "mode=0755"); err != nil {
+		return err
+	}
+	upper := filepath.Join(place, "upper")
+	return errors.Join(os.Mkdir(upper, 0o755), os.Mkdir(filepath.Join(place, "work"), 0o755), os.Chown(upper, o.Owner, o.Owner))
+}
+
 // mount mounts an overlay. Few layers fit into mount(2)'s page of options; many are added one by one (kernel 6.5).
 func (o overlay) mount(directory string) error {
 	target := filepath.Join(directory, o.Target)
@@ -326,6 +341,11 @@ func (o overlay) mount(directory string) error {
 	lower := make([]string, 0, len(o.Lower))
 	for i := len(o.Lower) - 1; i >= 0; i-- { // highest first
 		lower = append(lower, o.Lower[i])
+	}
+	if o.Memory {
+		if err := o.remember(directory); err != nil {
+			return fmt.Errorf("a root file system in memory: %w", err)
+		}
 	}
 	// Relative paths keep the options short.
 	if err := unix.Chdir(directory); err != nil { // this thread's alone, where the stage is one

@@ -106,7 +106,7 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 		p.hostUser += firstID
 	}
 	p.plan = plan{Directory: stageDirectory, Sys: true, Files: map[string]string{}}
-	if err := p.addRoot(&m); err != nil {
+	if err := p.addRoot(ctx, &m); err != nil {
 		return err
 	}
 	if err := p.addMounts(&m, s.Mounts, account); err != nil {

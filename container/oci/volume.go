@@ -49,6 +49,8 @@ type volume struct {
 	holder  string // the container that has it now; empty: none
 	forks   int    // being made of it
 	closed  bool
+	shifted bool  // plain: it has the ids that containers have on the host, see abilities
+	broken  error // why its files are of no use any more
 }
 
 // Volume makes an empty directory.
@@ -77,7 +79,7 @@ func (v *volume) Files(ctx context.Context) (string, error) {
 	defer v.mu.Unlock()
 	switch {
 	case v.base == nil:
-		return v.path, nil
+		return v.path, v.shift(false)
 	case !v.changed:
 		return v.base.path, nil
 	}
@@ -93,12 +95,32 @@ func (v *volume) Files(ctx context.Context) (string, error) {
 // flatten makes a changed volume plain. It needs v.mu.
 func (v *volume) flatten(ctx context.Context) error {
 	plain := v.runtime.volumePath()
-	if err := v.runtime.copyOverlay(ctx, plain, v.base.path, v.path); err != nil {
+	if err := v.runtime.copyOverlay(ctx, plain, []string{v.base.path}, v.path); err != nil {
 		return errors.Join(fmt.Errorf("volume %q: %w", v.name, err), container.RemoveAll(plain))
 	}
 	old, shared := v.path, v.base
 	v.path, v.base, v.changed = plain, nil, false
 	return errors.Join(container.RemoveAll(old), shared.drop())
+}
+
+// shift gives the files of a plain volume to the ids that containers have on the host, or back. It needs v.mu.
+func (v *volume) shift(shifted bool) error {
+	if v.shifted == shifted || v.base != nil {
+		return nil
+	}
+	if err := v.free(); err != nil {
+		return err
+	}
+	to := toDisk
+	if shifted {
+		to = toHost
+	}
+	if err := shiftTree(v.path, to); err != nil {
+		v.broken = fmt.Errorf("volume %q: %w", v.name, err)
+		return v.broken
+	}
+	v.shifted = shifted
+	return nil
 }
 
 // free returns why nothing may be done with the volume now. It needs v.mu.
@@ -109,11 +131,11 @@ func (v *volume) free() error {
 	case v.holder != "":
 		return fmt.Errorf("volume %q is in use by %s", v.name, v.holder)
 	}
-	return nil
+	return v.broken
 }
 
-// take reserves the volume for a container.
-func (v *volume) take(holder string) error {
+// take reserves the volume for a container; shifted says which ids it must have.
+func (v *volume) take(holder string, shifted bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.holder == holder {
@@ -123,6 +145,9 @@ func (v *volume) take(holder string) error {
 		return fmt.Errorf("volume %q is being forked", v.name)
 	}
 	if err := v.free(); err != nil {
+		return err
+	}
+	if err := v.shift(shifted); err != nil {
 		return err
 	}
 	if v.base != nil {
@@ -177,6 +202,9 @@ func (v *volume) Fork(ctx context.Context) (container.Volume, error) {
 	if err := v.free(); err != nil {
 		return nil, fmt.Errorf("fork: %w", err)
 	}
+	if !v.runtime.overlays() {
+		return v.copy(ctx)
+	}
 	if v.base != nil && v.changed {
 		if err := v.flatten(ctx); err != nil {
 			return nil, fmt.Errorf("fork: %w", err)
@@ -198,6 +226,18 @@ func (v *volume) Fork(ctx context.Context) (container.Volume, error) {
 	return fork, nil
 }
 
+// copy is Fork where volumes can be no overlays. It needs v.mu.
+func (v *volume) copy(ctx context.Context) (container.Volume, error) {
+	if err := v.shift(false); err != nil {
+		return nil, fmt.Errorf("fork: %w", err)
+	}
+	fork := &volume{runtime: v.runtime, name: v.name, path: v.runtime.volumePath()}
+	if err := container.CopyTree(ctx, fork.path, v.path); err != nil {
+		return nil, errors.Join(fmt.Errorf("fork volume %q: %w", v.name, err), container.RemoveAll(fork.path))
+	}
+	return fork, nil
+}
+
 // Close removes the volume.
 func (v *volume) Close() error {
 	v.mu.Lock()
@@ -205,7 +245,7 @@ func (v *volume) Close() error {
 	if v.closed {
 		return nil
 	}
-	if err := v.free(); err != nil {
+	if err := v.free(); err != nil && v.broken == nil {
 		return fmt.Errorf("close: %w", err)
 	}
 	err := container.RemoveAll(v.path)

@@ -94,9 +94,5 @@ func openContainers(ctx context.Context, c config.Container, note func(string), 
 	if err := rt.Probe(ctx); err != nil {
 		return nil, errors.Join(err, rt.Close())
 	}
-	opened := &taskRuntime{Runtime: rt, images: all, close: func() error { return errors.Join(all.close(), rt.Close()) }}
-	if notice := rt.Notice(); notice != "" {
-		opened.notices = append(opened.notices, notice)
-	}
-	return opened, nil
+	return &taskRuntime{Runtime: rt, images: all, notices: rt.Notices(), close: func() error { return errors.Join(all.close(), rt.Close()) }}, nil
 }
