@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -119,6 +120,46 @@ func TestContainerScripts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestContainersOnOverlay runs the same scripts with a TMPDIR whose file system cannot translate ids: what a writ within a
+// container has.
+func TestContainersOnOverlay(t *testing.T) {
+	binaries := needContainers(t)
+	if os.Geteuid() != 0 {
+		t.Skip("mounts an overlay")
+	}
+	directory, err := os.MkdirTemp("", "writ-fs-") // a short path, for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	for _, inner := range []string{"l", "u", "w", "m"} {
+		if err := os.Mkdir(filepath.Join(directory, inner), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	merged := filepath.Join(directory, "m")
+	if err := syscall.Mount("overlay", merged, "overlay", 0, fmt.Sprintf("lowerdir=%[1]s/l,upperdir=%[1]s/u,workdir=%[1]s/w", directory)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(merged, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	testscript.Run(t, testscript.Params{
+		Dir:                filepath.Join("testdata", "containers"),
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			err := setup(env)
+			inContainers(env, binaries)
+			env.Setenv("TMPDIR", merged)
+			return err
+		},
+		Cmds:      commands(),
+		Condition: func(condition string) (bool, error) { return condition == "root", nil },
+	})
 }
 
 // TestDemoInContainers runs the README's demo with a writ that may not fall back to processes.
