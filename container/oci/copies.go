@@ -140,7 +140,9 @@ func (r *Runtime) openCopy(ctx context.Context, place string, layers []string, w
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		r.log.Warn("an image is copied before its first use", "reason", why)
+		if !within(place, r.scratch.Path()) { // of that the notices say enough
+			r.log.Warn("an image is copied before its first use", "reason", why)
+		}
 		if err := r.makeCopy(ctx, place, layers); err != nil {
 			return err
 		}

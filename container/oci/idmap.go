@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -109,6 +110,9 @@ func (r *Runtime) tryMap(path string) error {
 	}
 	fd, err := tree{Source: path, Map: int(namespace.Fd())}.open()
 	if err != nil {
+		if reason := syscall.Errno(0); errors.As(err, &reason) {
+			err = reason
+		}
 		return &NoIDMapError{path, err}
 	}
 	return unix.Close(fd)
