@@ -66,7 +66,7 @@ func mountUnable(t *testing.T, name string) string {
 }
 
 // ownFileSystems are the tests that bring their own, or run others.
-const ownFileSystems = "^Test(WithoutIDMaps|BeforeIDMaps|ImageCopies|ShiftedVolumes|Mirror|FullDisk|OrdinaryUser|NewerRuntime|Soak)$"
+const ownFileSystems = "^Test(WithoutIDMaps|BeforeIDMaps|ImageCopies|ShiftedVolumes|Mirror|FullDisk|NewerRuntime|Soak)$"
 
 // TestWithoutIDMaps runs this package's tests again on file systems that cannot translate ids: what they state holds there.
 func TestWithoutIDMaps(t *testing.T) {
