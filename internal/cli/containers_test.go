@@ -122,10 +122,9 @@ func TestContainerScripts(t *testing.T) {
 	}
 }
 
-// TestContainersOnOverlay runs the same scripts with a TMPDIR whose file system cannot translate ids: what a writ within a
-// container has.
-func TestContainersOnOverlay(t *testing.T) {
-	binaries := needContainers(t)
+// mountOverlay mounts a file system that cannot translate ids.
+func mountOverlay(t *testing.T) string {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("mounts an overlay")
 	}
@@ -148,6 +147,14 @@ func TestContainersOnOverlay(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return merged
+}
+
+// TestContainersOnOverlay runs the same scripts with a TMPDIR whose file system cannot translate ids: what a writ within a
+// container has.
+func TestContainersOnOverlay(t *testing.T) {
+	binaries := needContainers(t)
+	merged := mountOverlay(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("testdata", "containers"),
 		RequireUniqueNames: true,

@@ -63,21 +63,25 @@ func TestDebian(t *testing.T) {
 	t.Parallel()
 	binaries := needContainers(t)
 	image := debian(t)
-	work := t.TempDir()
-	if err := os.WriteFile(filepath.Join(work, "pipeline.yml"), []byte(debianPipeline), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), filepath.Join(binaries, "writ"), "run", "pipeline.yml", "--runtime", "oci", "--input", "image="+image)
-	command.Dir = work
-	command.Env = []string{"HOME=" + work, "PATH=" + os.Getenv("PATH")}
-	output, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	for _, want := range []string{"users: succeeded", "users/privileged: succeeded", "FROM_METADATA=yes"} {
-		if !strings.Contains(string(output), want) {
-			t.Errorf("no %q in\n%s", want, output)
-		}
+	for name, temporary := range map[string]string{"as usual": "/tmp", "on an overlay": mountOverlay(t)} {
+		t.Run(name, func(t *testing.T) {
+			work := t.TempDir()
+			if err := os.WriteFile(filepath.Join(work, "pipeline.yml"), []byte(debianPipeline), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			command := exec.CommandContext(t.Context(), filepath.Join(binaries, "writ"), "run", "pipeline.yml", "--runtime", "oci", "--input", "image="+image)
+			command.Dir = work
+			command.Env = []string{"HOME=" + work, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + temporary}
+			output, err := command.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, output)
+			}
+			for _, want := range []string{"users: succeeded", "users/privileged: succeeded", "FROM_METADATA=yes"} {
+				if !strings.Contains(string(output), want) {
+					t.Errorf("no %q in\n%s", want, output)
+				}
+			}
+		})
 	}
 }
 
