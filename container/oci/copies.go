@@ -25,9 +25,11 @@ import (
 //	layers --copied and given away in the scratch directory--> renamed to BASE/k-KEY --locked shared until Close--> swept
 type copies struct {
 	mu   sync.Mutex
-	able map[string]bool   // layers that translate ids
-	made map[string]string // by key
-	held []*os.File        // locks
+	able map[string]bool // layers that translate ids
+
+	making sync.Mutex        // one image at a time; other containers start meanwhile
+	made   map[string]string // by key
+	held   []*os.File        // locks
 }
 
 const (
@@ -91,8 +93,8 @@ func (r *Runtime) copyImage(ctx context.Context, layers []string, why error) (st
 	if err != nil {
 		return "", err
 	}
-	r.copies.mu.Lock()
-	defer r.copies.mu.Unlock()
+	r.copies.making.Lock()
+	defer r.copies.making.Unlock()
 	if path := r.copies.made[key]; path != "" {
 		return path, nil
 	}
@@ -275,8 +277,8 @@ func (r *Runtime) sweepCopies() error {
 
 // close lets go of the copies.
 func (c *copies) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.making.Lock()
+	defer c.making.Unlock()
 	for _, lock := range c.held {
 		lock.Close()
 	}

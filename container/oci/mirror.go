@@ -22,7 +22,7 @@ type mirror struct {
 	source, path *os.Root
 	user         int
 	known        map[string]stamp
-	sockets      []string // their names: they cannot be copied, so they are given away and mounted
+	sockets      []string // that were there at first: they cannot be copied, so they are given away and mounted
 	log          *slog.Logger
 
 	events *os.File
@@ -73,6 +73,11 @@ func newMirror(source, path string, user int, log *slog.Logger) (m *mirror, err 
 	}
 	if err := errors.Join(m.path.Chown(".", user, user), m.path.Chmod(".", info.Mode().Perm())); err != nil {
 		return nil, err
+	}
+	for name := range m.known {
+		if info, err := m.source.Lstat(name); err == nil && info.Mode()&fs.ModeSocket != 0 {
+			m.sockets = append(m.sockets, name)
+		}
 	}
 	go m.follow()
 	return m, nil
@@ -188,7 +193,6 @@ func (m *mirror) socket(name string) error {
 	if err != nil {
 		return err
 	}
-	m.sockets = append(m.sockets, name)
 	return place.Close()
 }
 
