@@ -191,16 +191,7 @@ func (p *process) addHost(m *made, mount container.Mount, name, destination stri
 		if !m.spec.Privileged {
 			to += firstID
 		}
-		err = nil
-		if stat.uid != to {
-			err = p.runtime.translates(mount.Host)
-		}
-		if cannot := (*NoIDMapError)(nil); errors.As(err, &cannot) {
-			err = p.addMirror(t, to, cannot)
-		} else if err == nil {
-			err = p.addTree(t, mapping{stat.uid, to, 1})
-		}
-		if err != nil {
+		if err := p.addOwned(t, stat.uid, to); err != nil {
 			return err
 		}
 	} else {
@@ -212,6 +203,21 @@ func (p *process) addHost(m *made, mount container.Mount, name, destination stri
 	}
 	m.mounts = append(m.mounts, bind(filepath.Join(m.stage, name), destination, options...))
 	return nil
+}
+
+// addOwned adds a directory of one user's as another's: translated by its mount, or as a mirror.
+func (p *process) addOwned(t tree, from, to int) error {
+	if from == to {
+		return p.addTree(t, mapping{})
+	}
+	err := p.runtime.translates(t.Source)
+	if cannot := (*NoIDMapError)(nil); errors.As(err, &cannot) {
+		return p.addMirror(t, to, cannot)
+	}
+	if err != nil {
+		return err
+	}
+	return p.addTree(t, mapping{from, to, 1})
 }
 
 type ids struct{ uid, gid int }
