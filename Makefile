@@ -10,7 +10,8 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/writ
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/writ ./cmd/writ
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o internal/cli/player.bin ./cmd/writ-container
+	CGO_ENABLED=0 $(GO) build -trimpath -tags player -ldflags '$(LDFLAGS)' -o $(BIN)/writ ./cmd/writ
 
 demo: build ## run a pipeline job with its identity, verify the token, tamper with it, see it turn inactive
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/identity/demo.sh
@@ -44,4 +45,4 @@ golden: ## rewrite the command line's golden files
 	WRIT_UPDATE_GOLDEN=1 $(GO) test ./internal/cli
 
 clean: ## remove what build made
-	rm -rf $(BIN)
+	rm -rf $(BIN) internal/cli/player.bin

@@ -31,7 +31,7 @@ func (r *Runtime) userNamespace(m mapping) (*os.File, error) {
 	if r.maps == nil {
 		return nil, os.ErrClosed
 	}
-	file, err := newUserNamespace(r.config.Self, m)
+	file, err := newUserNamespace(r.player, m)
 	if err != nil {
 		return nil, fmt.Errorf("user namespace: %w", err)
 	}

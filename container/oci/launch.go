@@ -110,7 +110,7 @@ func (p *process) stageProcess(ctx context.Context, streams *container.Streams, 
 	}
 	defer ours.Close()
 	defer theirs.Close()
-	command := exec.Command(p.runtime.config.Self)
+	command := exec.Command(p.runtime.player)
 	command.Args = []string{stageName}
 	command.Env = []string{}
 	command.Dir = "/"

@@ -50,8 +50,10 @@ func (p *process) addRoot(ctx context.Context, m *made) error {
 		return err
 	}
 	p.plan.Overlays = append(p.plan.Overlays, root)
-	self := p.runtime.config.Self
-	p.plan.Trees = append(p.plan.Trees, tree{Source: self, Target: "init", File: true, ReadOnly: true})
+	p.plan.Trees = append(p.plan.Trees, tree{Source: p.runtime.player, Target: "init", File: true, ReadOnly: true})
+	if p.image.embedded {
+		p.plan.Trees = append(p.plan.Trees, tree{Source: p.runtime.config.Self, Target: "self", File: true, ReadOnly: true})
+	}
 	return nil
 }
 

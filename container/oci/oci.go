@@ -1,7 +1,7 @@
 // Package oci is the container.Runtime of real containers: it drives an OCI runtime (runc) with a root file system of
 // overlays, and namespaces of its own for users, processes, mounts, IPC, host name and network.
 //
-//	Start --> stage (in new mount and network namespaces) --> runc run --> init (this binary again) --> the task
+//	Start --> stage (in new mount and network namespaces) --> runc run --> init (of this program) --> the task 
 //	  |          mounts layers, volumes and /run/writ,             |            |
 //	  |<-------- hands out listeners in the task's network         |            |
 //	  |<-------- started | why not | exit status ------------------+------------+
@@ -12,7 +12,8 @@
 // host while it runs, and images are copied. The configuration with the task's environment is only ever in memory.
 //
 // As root the stage is a thread, which starts runc and ends; a container has a user namespace unless it is privileged. As an
-// ordinary user the stage is this binary again, in a user namespace, and becomes runc; the container's root is that user.
+// ordinary user the stage is a process in a user namespace that becomes runc; the container's root is that user. Stage and init
+// are this program again, or the smaller one that Config.Player holds.
 package oci
 
 import (
@@ -49,7 +50,8 @@ const (
 type Config struct {
 	BaseDir   string                                                 // private (made 0700), on a file system that overlays can be on; empty: container.DefaultBase
 	Command   string                                                 // the OCI runtime; empty: the first of runc, crun and youki in PATH
-	Self      string                                                 // a static writ binary, which plays stage and init; empty: this executable
+	Self      string                                                 // a static writ binary, which the embedded image has; empty: this executable
+	Player    []byte                                                 // a static program whose main calls Main, to play stage and init; empty: Self does
 	KillGrace time.Duration                                          // from SIGTERM to SIGKILL when a run is aborted; 0: 10 s
 	Processes int64                                                  // and threads of one container, at most; 0: 16384
 	Network   Network                                                // of containers that are not hermetic
@@ -66,6 +68,7 @@ type Runtime struct {
 	commands []string // OCI runtimes that there are
 	command  string   // the one in use: the first, until Probe has found that another works
 	scratch  *container.Scratch
+	player   string // path of what plays stage and init
 	rootless bool
 	grace    time.Duration
 	log      *slog.Logger
@@ -124,6 +127,9 @@ func New(c Config) (*Runtime, error) {
 		err = os.Mkdir(r.state(), 0o700)
 	}
 	if err == nil {
+		err = r.makePlayer()
+	}
+	if err == nil {
 		r.translates = r.tryMap
 		err = r.look()
 	}
@@ -131,6 +137,19 @@ func New(c Config) (*Runtime, error) {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
+}
+
+// makePlayer finds what plays stage and init.
+func (r *Runtime) makePlayer() error {
+	r.player = r.config.Self
+	if len(r.config.Player) == 0 {
+		return nil
+	}
+	r.player = filepath.Join(r.scratch.Path(), "player")
+	if err := os.WriteFile(r.player, r.config.Player, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(r.player, 0o755) // whatever the umask: containers have other users
 }
 
 // NoRuntimeError says that there is no OCI runtime.

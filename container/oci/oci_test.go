@@ -133,7 +133,7 @@ var staticWrit = sync.OnceValues(func() (string, error) {
 	if _, err := os.Stat(path); err == nil { // another process of these tests has built it
 		return path, nil
 	}
-	command := exec.Command("go", "build", "-o", path, "github.com/writ-run/writ/container/oci/testdata/self")
+	command := exec.Command("go", "build", "-o", path, "github.com/writ-run/writ/cmd/writ-container")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", &buildError{string(output), err}

@@ -77,7 +77,7 @@ func (r *Runtime) stageCommand(p plan) (*exec.Cmd, error) {
 	if _, err := file.Seek(0, 0); err != nil {
 		return nil, err
 	}
-	command := exec.Command(r.config.Self)
+	command := exec.Command(r.player)
 	command.Args = []string{stageName}
 	command.Env, command.Dir = []string{}, "/"
 	command.ExtraFiles = []*os.File{file}

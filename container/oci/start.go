@@ -184,7 +184,7 @@ func (p *process) addConfig(m made) error {
 		return err
 	}
 	if p.image.embedded {
-		config.Mounts = append(config.Mounts, specs.Mount{Destination: selfPath, Type: "bind", Source: filepath.Join(m.stage, "init"), Options: []string{"rbind", "ro", "nosuid", "nodev"}})
+		config.Mounts = append(config.Mounts, specs.Mount{Destination: selfPath, Type: "bind", Source: filepath.Join(m.stage, "self"), Options: []string{"rbind", "ro", "nosuid", "nodev"}})
 	}
 	data, err := json.Marshal(config)
 	if err != nil {

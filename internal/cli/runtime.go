@@ -87,7 +87,7 @@ func openContainers(ctx context.Context, c config.Container, note func(string), 
 	if err != nil {
 		return nil, err
 	}
-	rt, err := oci.New(oci.Config{Applets: shell.Names(), Command: c.Command, Network: oci.Network(c.Network), Images: all.find, Log: log})
+	rt, err := oci.New(oci.Config{Player: player, Applets: shell.Names(), Command: c.Command, Network: oci.Network(c.Network), Images: all.find, Log: log})
 	if err != nil {
 		return nil, err
 	}
