@@ -1,7 +1,7 @@
 // Package oci is the container.Runtime of real containers: it drives an OCI runtime (runc) with a root file system of
 // overlays, and namespaces of its own for users, processes, mounts, IPC, host name and network.
 //
-//	Start --> stage (in new mount and network namespaces) --> runc run --> init (of this program) --> the task 
+//	Start --> stage (in new mount and network namespaces) --> runc run --> init (of this program) --> the task
 //	  |          mounts layers, volumes and /run/writ,             |            |
 //	  |<-------- hands out listeners in the task's network         |            |
 //	  |<-------- started | why not | exit status ------------------+------------+
