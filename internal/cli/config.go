@@ -31,6 +31,7 @@ func settings() []config.Flag {
 	return []config.Flag{
 		{Name: "listen", Key: "server.listen"}, {Name: "data", Key: "server.data"},
 		{Name: "socket", Key: "server.socket"}, {Name: "issuer-url", Key: "issuer.url"},
+		{Name: "tls-cert", Key: "server.tlsCert"}, {Name: "tls-key", Key: "server.tlsKey"},
 	}
 }
 

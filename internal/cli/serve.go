@@ -18,7 +18,8 @@ func (a *app) serveVerb() *cobra.Command {
 writ run --server registers its runs. Prints its URL when it is ready, and runs until it is interrupted.
 Keys and ids are kept in the data directory; private keys are encrypted to the identity file.`,
 		Example: `  writ serve
-  writ serve --listen 127.0.0.1:8443 --issuer-url https://ci.example.com --data /var/lib/writ`,
+  writ serve --listen 127.0.0.1:8443 --issuer-url https://ci.example.com --data /var/lib/writ
+  writ serve --listen 0.0.0.0:443 --issuer-url https://ci.example.com --tls-cert tls.pem --tls-key tls.key`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := a.loadConfig(cmd)
@@ -46,7 +47,9 @@ Keys and ids are kept in the data directory; private keys are encrypted to the i
 	}
 	flags := cmd.Flags()
 	flags.String("listen", "", "HTTP address (default 127.0.0.1:8080; port 0: any free one)")
-	flags.String("issuer-url", "", "the issuer's URL in every token (default: http:// and the HTTP address)")
+	flags.String("issuer-url", "", "the issuer's URL in every token (default: the HTTP address, with http:// or with a certificate https://)")
+	flags.String("tls-cert", "", "serve https with this certificate and its chain (PEM), read anew when the file changes")
+	flags.String("tls-key", "", "private key of --tls-cert (PEM)")
 	flags.String("socket", "", "Unix socket at which runs register (default: writ.sock in the data directory)")
 	dataFlag(cmd)
 	return cmd

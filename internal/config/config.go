@@ -42,6 +42,8 @@ type Server struct {
 	Data        string  // directory of keys and ids
 	Socket      string  // Unix socket at which runs register
 	SocketAllow []Allow // who beside the server's own user may register runs
+	TLSCert     string  // file of the certificate, with its chain (PEM); empty: plain http
+	TLSKey      string  // file of its private key (PEM)
 }
 
 // Allow lets the processes of a user register runs of teams.
@@ -145,6 +147,12 @@ func (c Config) validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Server.Listen); err != nil {
 		return c.Blame(fmt.Errorf("server.listen %q: want HOST:PORT", c.Server.Listen))
+	}
+	if c.Server.TLSCert != "" && c.Server.TLSKey == "" {
+		return c.Blame(fmt.Errorf("server.tlsCert %q has no server.tlsKey beside it", c.Server.TLSCert))
+	}
+	if c.Server.TLSKey != "" && c.Server.TLSCert == "" {
+		return c.Blame(fmt.Errorf("server.tlsKey %q has no server.tlsCert beside it", c.Server.TLSKey))
 	}
 	for i, allow := range c.Server.SocketAllow {
 		if allow.UID == nil {

@@ -37,6 +37,8 @@ func fields() []field {
 		{key: "server.socket", what: "a path", text: true, path: true, pointer: func(c *Config) any { return &c.Server.Socket }},
 		{key: "server.socketAllow", what: "a list of objects {uid, teams}", pointer: func(c *Config) any { return &c.Server.SocketAllow },
 			members: map[string][]string{"": {"uid", "teams"}}},
+		{key: "server.tlsCert", what: "a path", text: true, path: true, pointer: func(c *Config) any { return &c.Server.TLSCert }},
+		{key: "server.tlsKey", what: "a path", text: true, path: true, pointer: func(c *Config) any { return &c.Server.TLSKey }},
 		{key: "container.runtime", what: "auto, process or oci", text: true, pointer: func(c *Config) any { return &c.Container.Runtime }},
 		{key: "container.command", what: "the name or path of an OCI runtime", text: true, pointer: func(c *Config) any { return &c.Container.Command }},
 		{key: "container.imageCache", what: "a path", text: true, path: true, pointer: func(c *Config) any { return &c.Container.ImageCache }},

@@ -61,9 +61,13 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 	defer listener.Close()
 	url := c.Issuer.URL
 	if url == "" {
-		if url, err = defaultURL(c.Server.Listen, listener.Addr()); err != nil {
+		if url, err = defaultURL(c, listener.Addr()); err != nil {
 			return err
 		}
+	}
+	webListener, err := overTLS(netutil.LimitListener(listener, maxConns), c, log)
+	if err != nil {
+		return err
 	}
 	opened, err := open(c, c.Server.Data, url, log)
 	if err != nil {
@@ -91,7 +95,7 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 		Handler: socket, ConnContext: issuer.PeerContext, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 	}
-	serve(servers, web, netutil.LimitListener(listener, maxConns))
+	serve(servers, web, webListener)
 	serve(servers, runs, socketListener)
 	servers.Go(func() error {
 		<-ctx.Done()
@@ -169,8 +173,10 @@ func within(path, directory string) bool {
 	return err == nil && filepath.IsLocal(relative)
 }
 
-// defaultURL is the issuer's URL where none is configured: http, on the address that was asked for.
-func defaultURL(asked string, address net.Addr) (string, error) {
+// defaultURL is the issuer's URL where none is configured: http, or https with a certificate, on the address that was
+// asked for.
+func defaultURL(c config.Config, address net.Addr) (string, error) {
+	asked := c.Server.Listen
 	host, _, err := net.SplitHostPort(asked)
 	if err != nil {
 		return "", fmt.Errorf("server.listen %q: want HOST:PORT", asked)
@@ -185,7 +191,11 @@ func defaultURL(asked string, address net.Addr) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "http://" + net.JoinHostPort(host, port), nil
+	scheme := "http://"
+	if c.Server.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port), nil
 }
 
 // Keys lists the keys of the data directory.
@@ -228,7 +238,7 @@ func standingURL(c config.Config) (string, error) {
 	if err != nil {
 		return "", c.Blame(fmt.Errorf("server.listen: %w", err))
 	}
-	return defaultURL(c.Server.Listen, address)
+	return defaultURL(c, address)
 }
 
 // hinted adds what to do about an error.
