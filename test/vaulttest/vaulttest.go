@@ -5,24 +5,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-)
 
-// buildTime bounds the first build, with an empty cache; later ones take the binary from the cache.
-const buildTime = 9 * time.Minute
+	"github.com/writ-run/writ/test/program"
+)
 
 // Server is a running Vault.
 type Server struct {
@@ -34,32 +25,17 @@ type Server struct {
 // built the test is skipped, or fails where WRIT_TEST_REQUIRE is "all".
 func Start(t testing.TB) *Server {
 	t.Helper()
-	binary, err := build()
-	if err != nil {
-		Unavailable(t, "vaultdev cannot be built: "+err.Error())
-	}
-	cmd := exec.Command(binary, "-until-eof", "127.0.0.1:0")
-	var log bytes.Buffer
-	cmd.Stderr = &log
+	cmd := exec.Command(program.Build(t, "vaultdev", "."), "-until-eof", "127.0.0.1:0")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { stdin.Close() })
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("vaultdev: %s", log.String())
-		}
-	})
+	program.Start(t, cmd)
 	lines := bufio.NewScanner(stdout)
 	server := &Server{}
 	for _, line := range []*string{&server.URL, &server.Token} {
@@ -74,10 +50,7 @@ func Start(t testing.TB) *Server {
 // Unavailable skips the test for want of a real component, loudly, or fails it where WRIT_TEST_REQUIRE is "all".
 func Unavailable(t testing.TB, why string) {
 	t.Helper()
-	if os.Getenv("WRIT_TEST_REQUIRE") == "all" {
-		t.Fatalf("required by WRIT_TEST_REQUIRE=all: %s", why)
-	}
-	t.Skipf("SKIPPED, a real component is missing: %s", why)
+	program.Unavailable(t, why)
 }
 
 // Do sends one request with the root token, body as JSON where there is one, and returns the JSON that comes back. Any
@@ -123,71 +96,4 @@ func (s *Server) As(t testing.TB, token, method, path string, body any) (int, ma
 		}
 	}
 	return response.StatusCode, answer
-}
-
-// build returns the path of the vaultdev binary, built from test/vaultdev if the cache does not have it. One process
-// builds at a time: packages' tests run side by side.
-func build() (string, error) {
-	source, err := sourceDir()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.New()
-	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	for _, name := range []string{"main.go", "go.mod", "go.sum"} {
-		data, err := os.ReadFile(filepath.Join(source, name))
-		if err != nil {
-			return "", err
-		}
-		sum.Write(data)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "writ-test")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "vaultdev-"+hex.EncodeToString(sum.Sum(nil))[:16])
-	lock, err := os.OpenFile(filepath.Join(dir, "vaultdev.lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", fmt.Errorf("lock %s: %w", lock.Name(), err)
-	}
-	if _, err := os.Stat(binary); err == nil {
-		return binary, nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), buildTime)
-	defer cancel()
-	partial := binary + ".partial"
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", partial, ".")
-	cmd.Dir = source
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build in %s: %v: %s", source, err, bytes.TrimSpace(output))
-	}
-	return binary, os.Rename(partial, binary)
-}
-
-// sourceDir finds test/vaultdev from the directory of the running test upwards.
-func sourceDir() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		candidate := filepath.Join(dir, "test", "vaultdev")
-		if _, err := os.Stat(filepath.Join(candidate, "go.mod")); err == nil {
-			return candidate, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", fmt.Errorf("no test/vaultdev above the working directory")
-		}
-		dir = parent
-	}
 }

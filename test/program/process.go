@@ -1,0 +1,139 @@
+package program
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Patience bounds every wait for a condition: far more than any machine needs.
+const Patience = 3 * time.Minute
+
+// Process is a running program.
+type Process struct {
+	name  string
+	ended chan struct{} // closed when it has ended
+	log   log
+}
+
+// Start starts a program that ends with the test: by signal, and Kill a while later. What it writes is in the log of a
+// test that failed.
+func Start(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
+	p := &Process{name: cmd.Path, ended: make(chan struct{})}
+	if cmd.Stdout == nil {
+		cmd.Stdout = &p.log
+	}
+	cmd.Stderr = &p.log
+	// The kernel kills it where the test's process is killed. That goes by thread: the one which starts it waits for it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(p.ended)
+		}
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.ended:
+		case <-time.After(10 * time.Second): // only of one that hangs
+			_ = cmd.Process.Kill()
+			<-p.ended
+		}
+		if t.Failed() {
+			t.Logf("%s: %s", p.name, p.Log())
+		}
+	})
+	return p
+}
+
+// Log is what the process has written so far.
+func (p *Process) Log() string { return p.log.String() }
+
+// errEnded is a process that ended before it was ready.
+var errEnded = errors.New("it has ended")
+
+// Ready waits until the condition holds, which it tries again and again. The error is of a process that has ended, or of
+// the last try.
+func (p *Process) Ready(condition func() error) error {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-p.ended:
+			cancel(errEnded)
+		case <-ctx.Done():
+		}
+	}()
+	err := Eventually(ctx, condition)
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", p.name, err, p.Log())
+	}
+	return nil
+}
+
+// Eventually waits until the condition holds, which it tries again and again. The error is of the last try, or why the
+// context has ended.
+func Eventually(ctx context.Context, condition func() error) error {
+	for start := time.Now(); ; {
+		err := condition()
+		if err == nil {
+			return nil
+		}
+		if time.Since(start) > Patience {
+			return fmt.Errorf("not after %s: %w", Patience, err)
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// FreePort returns a loopback port that nobody has at the moment. Somebody else may take it before the program does: a
+// program that can be given port 0 should be.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
+
+// log keeps what a process writes.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(data []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(data)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
