@@ -61,14 +61,14 @@ func (a *Authority) Issue(t testing.TB, serial int64) (certificateFile, keyFile 
 	if err != nil {
 		t.Fatal(err)
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	private, err := x509.MarshalECPrivateKey(key) // kube-apiserver takes no other form as the key of service accounts
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	certificateFile, keyFile = filepath.Join(dir, "tls.pem"), filepath.Join(dir, "tls.key")
 	write(t, certificateFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	write(t, keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	write(t, keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}))
 	return certificateFile, keyFile
 }
 
