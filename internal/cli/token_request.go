@@ -26,16 +26,28 @@ const maxAnswer = 1 << 20
 func (a *app) tokenRequestVerb() *cobra.Command {
 	var audiences []string
 	var life, socket string
-	var asJSON bool
+	var asJSON, forKubernetes bool
 	cmd := &cobra.Command{
 		Use:   "request",
 		Short: "In a run: ask for a token with another audience or life",
 		Long: `Ask the identity socket of the run that this command is part of for a token: api.sock, beside
 $CONCOURSE_CI_JWT_FILE. The socket gives the audiences that the issuer's configuration grants to the run.`,
 		Example: `  writ token request --audience https://vault.example.com --expires-in 10m
-  writ token request --audience https://vault.example.com | vault write auth/jwt/login role=ci jwt=-`,
+  writ token request --audience https://vault.example.com | vault write auth/jwt/login role=ci jwt=-
+  kubectl config set-credentials job --exec-api-version client.authentication.k8s.io/v1 \
+    --exec-command writ --exec-arg token,request,--exec-credential,--audience,https://kube.example.com`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asJSON && forKubernetes {
+				return usage(cmd, "--json and --exec-credential exclude one another")
+			}
+			version := ""
+			if forKubernetes {
+				var err error
+				if version, err = a.execVersion(); err != nil {
+					return err
+				}
+			}
 			if life != "" {
 				if _, err := workload.ParseLife(life); err != nil {
 					return fmt.Errorf("--expires-in: %w", err)
@@ -49,6 +61,9 @@ $CONCOURSE_CI_JWT_FILE. The socket gives the audiences that the issuer's configu
 			if err != nil {
 				return err
 			}
+			if forKubernetes {
+				return json.NewEncoder(a.stdout).Encode(newExecCredential(version, answer))
+			}
 			if asJSON {
 				return json.NewEncoder(a.stdout).Encode(answer)
 			}
@@ -61,6 +76,7 @@ $CONCOURSE_CI_JWT_FILE. The socket gives the audiences that the issuer's configu
 	flags.StringVar(&life, "expires-in", "", `life, "10m"; at most 24h (default: the issuer's, 1h)`)
 	flags.StringVar(&socket, "socket", "", "the run's api.sock (default: beside $CONCOURSE_CI_JWT_FILE)")
 	flags.BoolVar(&asJSON, "json", false, "print JSON with the token and expires_at")
+	flags.BoolVar(&forKubernetes, "exec-credential", false, "print an ExecCredential, as kubectl takes it of a credential plugin (in the form that $KUBERNETES_EXEC_INFO asks for)")
 	return cmd
 }
 
