@@ -47,6 +47,23 @@ func Start(t testing.TB) *Server {
 	return server
 }
 
+// StartMethod builds (once per machine) and starts the current logic of Vault's jwt auth method without the server around
+// it: test/vaultjwt, at auth/jwt. It needs no token.
+func StartMethod(t testing.TB) *Server {
+	t.Helper()
+	cmd := exec.Command(program.Build(t, "vaultjwt", "."), "127.0.0.1:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program.Start(t, cmd)
+	line := bufio.NewScanner(stdout)
+	if !line.Scan() {
+		t.Fatalf("vaultjwt ended before it was ready: %v", line.Err())
+	}
+	return &Server{URL: line.Text()}
+}
+
 // Unavailable skips the test for want of a real component, loudly, or fails it where WRIT_TEST_REQUIRE is "all".
 func Unavailable(t testing.TB, why string) {
 	t.Helper()
