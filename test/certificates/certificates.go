@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -45,6 +46,10 @@ func New(t testing.TB) *Authority {
 	a := &Authority{certificate: certificate, key: key, File: filepath.Join(t.TempDir(), "ca.pem")}
 	a.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	write(t, a.File, a.PEM)
+	// Readable for a server that works as another user: it is public.
+	if err := errors.Join(os.Chmod(a.File, 0o644), os.Chmod(filepath.Dir(a.File), 0o755), os.Chmod(filepath.Dir(filepath.Dir(a.File)), 0o755)); err != nil {
+		t.Fatal(err)
+	}
 	return a
 }
 
