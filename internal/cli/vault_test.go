@@ -2,8 +2,6 @@ package cli
 
 import (
 	"errors"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,53 +56,4 @@ func vaultScript(t *testing.T, script, runtime string) {
 		},
 		Cmds: commands(),
 	})
-}
-
-// TestVaultGuide runs every command of docs/vault.md, as its reader would.
-func TestVaultGuide(t *testing.T) {
-	t.Parallel()
-	for _, tool := range []string{"curl", "bash"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			vaulttest.Unavailable(t, tool+" is not installed")
-		}
-	}
-	vault := vaulttest.Start(t)
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "vault.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	directory := t.TempDir()
-	script := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", shellBlocks(string(text)))
-	script.Dir = directory
-	script.Env = append(os.Environ(), "VAULT_ADDR="+vault.URL, "VAULT_TOKEN="+vault.Token,
-		"HOME="+directory, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=")
-	output, err := script.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	for _, want := range []string{
-		"use-vars: succeeded", "use-vars | it is ((redacted))", "exit status 2", "somebody-else: errored", "claim \"job\" does not match",
-	} {
-		if !strings.Contains(string(output), want) {
-			t.Errorf("no %q in\n%s", want, output)
-		}
-	}
-	if strings.Contains(string(output), "hello-im-a-username") {
-		t.Errorf("the secret was printed:\n%s", output)
-	}
-}
-
-// shellBlocks are the fenced blocks of a page that are marked sh.
-func shellBlocks(page string) string {
-	var script strings.Builder
-	inside := false
-	for line := range strings.Lines(page) {
-		switch {
-		case strings.HasPrefix(line, "```"):
-			inside = strings.TrimSpace(line) == "```sh"
-		case inside:
-			script.WriteString(line)
-		}
-	}
-	return script.String()
 }

@@ -1,6 +1,6 @@
 // Awsclient reads an object of S3 with the AWS SDK for Go as it comes: whatever it needs to know it takes from the
-// environment, as every program with an SDK of AWS does (AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_REGION,
-// AWS_ENDPOINT_URL). It is a module of its own, so that the SDK stays out of Writ's dependencies.
+// environment, as every program with an SDK of AWS does (AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_REGION, and for
+// another server than AWS's AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_S3). It is a module of its own, so that the SDK stays out of Writ's dependencies.
 //
 //	awsclient BUCKET OBJECT
 package main
