@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/writ-run/writ/test/kubetest"
 	"github.com/writ-run/writ/test/program"
 	"github.com/writ-run/writ/test/vaulttest"
 )
@@ -32,6 +34,26 @@ func TestAWSGuide(t *testing.T) {
 	}, "MINIO_PORT="+program.FreePort(t))
 	g.says("fetch | what is new in 1.2", "fetch: succeeded", "AccessDenied", "fetch: failed", "exit status 1")
 	g.saysNot("SecretAccessKey")
+}
+
+func TestKubernetesGuide(t *testing.T) {
+	t.Parallel()
+	program.Find(t, "openssl")
+	kubectl := program.Build(t, "kubectl", ".")
+	kube := kubetest.Start(t, kubetest.Nobody)
+	config := filepath.Join(t.TempDir(), "admin.conf")
+	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "admin",
+		"clusters": [{"name": "kube", "cluster": {"server": %q, "certificate-authority": %q}}],
+		"users": [{"name": "admin", "user": {"token": %q}}],
+		"contexts": [{"name": "admin", "context": {"cluster": "kube", "user": "admin"}}]}`, kube.URL, kube.CA, kube.Token)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := guide(t, "kubernetes.md", map[string]string{"kubectl": kubectl},
+		"KUBECONFIG="+config, "KUBE_AUTHENTICATION="+kube.Authentication)
+	g.says("deploy | writ:main/release/deploy", "deploy | hello from the cluster", "deploy | no", "deploy: succeeded",
+		"somebody-else: failed", "You must be logged in to the server", "exit status 1")
+	g.saysNot()
 }
 
 // followed is a guide that was followed to its end.

@@ -12,6 +12,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -125,7 +126,8 @@ func shortDir(t testing.TB) string {
 // must answer, or the server keeps what it has.
 func (s *Server) Configure(t testing.TB, authentication string) {
 	t.Helper()
-	if err := os.WriteFile(s.Authentication, []byte(authentication), 0o600); err != nil {
+	whole := s.Authentication + ".new" // the server must not read half of it
+	if err := errors.Join(os.WriteFile(whole, []byte(authentication), 0o600), os.Rename(whole, s.Authentication)); err != nil {
 		t.Fatal(err)
 	}
 	s.AwaitConfiguration(t)
