@@ -56,6 +56,24 @@ func TestKubernetesGuide(t *testing.T) {
 	g.saysNot()
 }
 
+func TestApacheGuide(t *testing.T) {
+	t.Parallel()
+	for _, tool := range []string{"curl", "openssl", "apache2"} {
+		program.Find(t, tool)
+	}
+	if _, err := os.Stat("/usr/lib/apache2/modules/mod_auth_openidc.so"); err != nil {
+		program.Unavailable(t, "libapache2-mod-auth-openidc is not installed")
+	}
+	g := guide(t, "apache.md", nil, "APACHE_PORT="+program.FreePort(t), "PATH="+os.Getenv("PATH")+":/usr/sbin")
+	g.says("fetch | what is new in 1.2", "fetch: succeeded", "The requested URL returned error: 401", "somebody-else: failed", "exit status 1")
+	for _, text := range []string{"fetch: succeeded", "somebody-else: failed"} { // with introspection, and without
+		if n := strings.Count(g.output, "\n"+text+"\n"); n != 2 {
+			t.Errorf("%q %d times, want twice, in\n%s", text, n, g.output)
+		}
+	}
+	g.saysNot()
+}
+
 // followed is a guide that was followed to its end.
 type followed struct {
 	t      *testing.T

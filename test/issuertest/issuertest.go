@@ -85,6 +85,23 @@ func start(t testing.TB, authority *certificates.Authority, settings []string) *
 // Mint returns a token of Subject with an audience, signed with an algorithm. Its run lives as long as the test.
 func (i *Issuer) Mint(t testing.TB, audience string, algorithm key.Algorithm) string {
 	t.Helper()
+	raw, _ := i.run(t, audience, algorithm)
+	return raw
+}
+
+// Ended is Mint of a run that has ended: the token is good in all that can be seen of it.
+func (i *Issuer) Ended(t testing.TB, audience string, algorithm key.Algorithm) string {
+	t.Helper()
+	raw, session := i.run(t, audience, algorithm)
+	if err := session.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// run registers a run and mints a token of it.
+func (i *Issuer) run(t testing.TB, audience string, algorithm key.Algorithm) (string, *workload.Session) {
+	t.Helper()
 	client, err := api.Dial("unix://" + i.Socket)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +115,7 @@ func (i *Issuer) Mint(t testing.TB, audience string, algorithm key.Algorithm) st
 	if err != nil {
 		t.Fatal(err)
 	}
-	return minted.Token
+	return minted.Token, session
 }
 
 // Bad returns the eleven bad tokens that were like Mint's with RS256.

@@ -18,9 +18,12 @@ func TestApacheLocally(t *testing.T) {
 	issuer := issuertest.StartTLS(t)
 	made := mint(t, issuer, apacheAudience)
 	directives := fmt.Sprintf("OIDCOAuthVerifyJwksUri %s/.well-known/jwks.json\n", issuer.URL)
-	made.judge(t, visits(t, issuer, directives, fmt.Sprintf(
-		"<RequireAll>\nRequire claim iss:%s\nRequire claim aud:%s\nRequire claim team:infra\nRequire claim job:release\n</RequireAll>", issuer.URL, apacheAudience)),
-		[]key.Algorithm{key.RS256, key.ES256}, "not yet valid", "unknown critical header")
+	visit := visits(t, issuer, directives, fmt.Sprintf(
+		"<RequireAll>\nRequire claim iss:%s\nRequire claim aud:%s\nRequire claim team:infra\nRequire claim job:release\n</RequireAll>", issuer.URL, apacheAudience))
+	made.judge(t, visit, []key.Algorithm{key.RS256, key.ES256}, "not yet valid", "unknown critical header")
+	if in, said := visit(issuer.Ended(t, apacheAudience, key.RS256)); !in {
+		t.Errorf("a signature says nothing of a run that has ended, and yet: %v", said)
+	}
 	made.judge(t, visits(t, issuer, directives, "Require valid-user"),
 		[]key.Algorithm{key.RS256, key.ES256}, "not yet valid", "unknown critical header", "another audience", "another issuer", "another job")
 }
@@ -32,7 +35,11 @@ func TestApacheIntrospection(t *testing.T) {
 	made := mint(t, issuer, apacheAudience)
 	directives := fmt.Sprintf("OIDCOAuthIntrospectionEndpoint %s/introspect\nOIDCOAuthIntrospectionEndpointAuth none\nOIDCOAuthIntrospectionEndpointParams audience=%s\n",
 		issuer.URL, url.QueryEscape(apacheAudience))
-	made.judge(t, visits(t, issuer, directives, "<RequireAll>\nRequire claim team:infra\nRequire claim job:release\n</RequireAll>"), algorithms)
+	visit := visits(t, issuer, directives, "OIDCOAuthTokenIntrospectionInterval -1\n<RequireAll>\nRequire claim team:infra\nRequire claim job:release\n</RequireAll>")
+	made.judge(t, visit, algorithms)
+	if in, said := visit(issuer.Ended(t, apacheAudience, key.RS256)); in {
+		t.Errorf("a token of a run that has ended was let in: %v", said)
+	}
 }
 
 // visits starts an httpd that guards /protected, and returns who is let in there.
