@@ -4,10 +4,10 @@ BIN     := bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X $(shell head -n1 go.mod | cut -d' ' -f2)/internal/cli.version=$(VERSION)
 
-.PHONY: help build demo test race lint vuln bench fuzz golden clean
+.PHONY: help build demo components test race lint vuln bench fuzz golden clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/writ
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o internal/cli/player.bin ./cmd/writ-container
@@ -16,11 +16,14 @@ build: ## build bin/writ
 demo: build ## run a pipeline job with its identity, verify the token, tamper with it, see it turn inactive
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/identity/demo.sh
 
+components: ## build the real systems that tests speak to, into ~/.cache/writ-test (once; a quarter of an hour)
+	$(GO) test -count=1 -timeout 60m -run '^TestBuild$$' ./test/program
+
 test: ## run every test (those that need a real component skip where it is missing; WRIT_TEST_REQUIRE=all makes them fail)
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 race: ## run every test under the race detector (needs cgo)
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
 
 lint: ## gofmt, vet, staticcheck, tidy
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
