@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,7 +8,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/writ-run/writ/test/kubetest"
 	"github.com/writ-run/writ/test/program"
 	"github.com/writ-run/writ/test/vaulttest"
 )
@@ -38,19 +36,25 @@ func TestAWSGuide(t *testing.T) {
 
 func TestKubernetesGuide(t *testing.T) {
 	t.Parallel()
-	program.Find(t, "openssl")
-	kubectl := program.Build(t, "kubectl", ".")
-	kube := kubetest.Start(t, kubetest.Nobody)
-	config := filepath.Join(t.TempDir(), "admin.conf")
-	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "admin",
-		"clusters": [{"name": "kube", "cluster": {"server": %q, "certificate-authority": %q}}],
-		"users": [{"name": "admin", "user": {"token": %q}}],
-		"contexts": [{"name": "admin", "context": {"cluster": "kube", "user": "admin"}}]}`, kube.URL, kube.CA, kube.Token)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	for _, tool := range []string{"curl", "openssl", "etcd"} {
+		program.Find(t, tool)
+	}
+	programs := map[string]string{"kubectl": program.Build(t, "kubectl", ".")}
+	bin := t.TempDir()
+	if err := os.Symlink(program.Build(t, "kube-apiserver", "."), filepath.Join(bin, "kube-apiserver")); err != nil {
 		t.Fatal(err)
 	}
-	g := guide(t, "kubernetes.md", map[string]string{"kubectl": kubectl},
-		"KUBECONFIG="+config, "KUBE_AUTHENTICATION="+kube.Authentication)
+	cluster := filepath.Join(t.TempDir(), "try")
+	try := exec.Command("sh", filepath.Join("..", "..", "test", "kube-apiserver", "try.sh"), cluster)
+	try.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBE_PORT="+program.FreePort(t))
+	if err := program.Start(t, try).Ready(func() error {
+		_, err := os.Stat(filepath.Join(cluster, "admin.conf"))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	g := guide(t, "kubernetes.md", programs,
+		"KUBECONFIG="+filepath.Join(cluster, "admin.conf"), "KUBE_AUTHENTICATION="+filepath.Join(cluster, "authentication.yml"))
 	g.says("deploy | writ:main/release/deploy", "deploy | hello from the cluster", "deploy | no", "deploy: succeeded",
 		"somebody-else: failed", "You must be logged in to the server", "exit status 1")
 	g.saysNot()

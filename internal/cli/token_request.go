@@ -34,7 +34,7 @@ func (a *app) tokenRequestVerb() *cobra.Command {
 $CONCOURSE_CI_JWT_FILE. The socket gives the audiences that the issuer's configuration grants to the run.`,
 		Example: `  writ token request --audience https://vault.example.com --expires-in 10m
   writ token request --audience https://vault.example.com | vault write auth/jwt/login role=ci jwt=-
-  kubectl config set-credentials job --exec-api-version client.authentication.k8s.io/v1 \
+  kubectl config set-credentials job --exec-api-version client.authentication.k8s.io/v1 --exec-interactive-mode Never \
     --exec-command writ --exec-arg token,request,--exec-credential,--audience,https://kube.example.com`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
