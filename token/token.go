@@ -1,7 +1,7 @@
 // Package token is the JOSE envelope: it signs any claims into a JWT and verifies one into typed claims, strictly.
 //
 // Invariant: a Verified exists only where every check passed. What Parse returns is Unverified, another type, so that
-// the compiler keeps them apart. rfc8725bis (JWT best practice) holds rule by rule, see bestpractice_test.go.
+// the compiler keeps them apart. rfc8725bis (JWT best practice) holds rule by rule, see rfc8725_test.go.
 //
 //	raw ─▶ format ─▶ header ─▶ key ─▶ signature ─▶ claims ─▶ iss, aud, nbf, exp, ... ─▶ Verified
 //	         └─────────┴────────┴─────────┴──────────┴─▶ the rest is reported as skipped; after the signature,
