@@ -69,7 +69,8 @@ func newPrivate(k crypto.Signer, id string) (Private, error) {
 func (p Private) Public() Public { return p.public }
 
 // Sign returns the JWS signature of input: RSASSA-PKCS1-v1_5 with SHA-256, r||s (RFC 7518 section 3.4), or Ed25519
-// (RFC 8037 section 3.1).
+// (RFC 8037 section 3.1). Every one is deterministic, ECDSA by RFC 6979 (rfc8725bis section 3.2): no weakness of the
+// machine's randomness leaks the key.
 func (p Private) Sign(_ context.Context, input []byte) ([]byte, error) {
 	if p.key == nil {
 		return nil, errors.New("no private key")
@@ -80,7 +81,7 @@ func (p Private) Sign(_ context.Context, input []byte) ([]byte, error) {
 		return rsa.SignPKCS1v15(nil, k, crypto.SHA256, sum[:])
 	case *ecdsa.PrivateKey:
 		sum := sha256.Sum256(input)
-		der, err := ecdsa.SignASN1(rand.Reader, k, sum[:])
+		der, err := k.Sign(nil, sum[:], crypto.SHA256) // without a source of randomness: deterministic
 		if err != nil {
 			return nil, err
 		}

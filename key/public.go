@@ -38,7 +38,8 @@ type Public struct {
 }
 
 // NewPublic makes a Public of an RSA (2048 to 8192 bits), P-256 or Ed25519 public key; the algorithm follows from the
-// key's type. An empty id becomes the thumbprint (RFC 7638).
+// key's type. An empty id becomes the thumbprint (RFC 7638). A key that can be seen to be weak, a point that is not on
+// its curve and one of small order are refused (rfc8725bis sections 3.4 and 3.5).
 func NewPublic(pub crypto.PublicKey, id string) (Public, error) {
 	p := Public{id: id, key: pub}
 	switch k := pub.(type) {
@@ -58,6 +59,9 @@ func NewPublic(pub crypto.PublicKey, id string) (Public, error) {
 	case ed25519.PublicKey:
 		if len(k) != ed25519.PublicKeySize {
 			return Public{}, fmt.Errorf("Ed25519 public key has %d bytes, want %d", len(k), ed25519.PublicKeySize)
+		}
+		if err := checkEd25519(k); err != nil {
+			return Public{}, err
 		}
 		p.algorithm = EdDSA
 	default:
@@ -85,7 +89,7 @@ func checkRSA(k *rsa.PublicKey) error {
 	if k.E < 3 || k.E&1 == 0 || k.E > 1<<31-1 {
 		return fmt.Errorf("RSA exponent %d is not an odd number from 3 to 2^31-1", k.E)
 	}
-	return nil
+	return checkModulus(k.N)
 }
 
 // checkID refuses ids that could not be printed or compared safely: they stand in headers, logs and file names of others.

@@ -35,7 +35,7 @@ func rfcKeys(t testing.TB) []key.Private {
 // n-s for s, which no library refuses; to find it takes more than chance.)
 func FuzzVerify(f *testing.F) {
 	all := rfcKeys(f)
-	fixed, err := os.ReadFile(filepath.Join("testdata", "vectors", "es256.jwt")) // ES256 signs differently each time
+	fixed, err := os.ReadFile(filepath.Join("testdata", "vectors", "es256.jwt")) // of a randomized signature, which other signers make
 	if err != nil {
 		f.Fatal(err)
 	}
