@@ -158,7 +158,7 @@ func parseForm(body string) (question, *problem) {
 // answer is the response and, for the metrics, its result.
 func (h *introspection) answer(r *http.Request, q question) (body []byte, result string) {
 	i := h.issuer
-	profile := token.Profile{Issuer: i.config.URL, Required: []string{"exp", "jti"}, Now: i.now}
+	profile := token.Profile{Issuer: i.config.URL, AnyAudience: q.audience == "", Required: []string{"exp", "jti"}, Now: i.now}
 	if q.audience != "" {
 		profile.Audience = []string{q.audience}
 	}

@@ -185,7 +185,7 @@ func verified(t testing.TB, algorithm key.Algorithm) (key.Private, key.Set, stri
 func TestAllow(t *testing.T) {
 	t.Parallel()
 	_, keys, raw := verified(t, key.EdDSA)
-	v, _, err := token.Verify[workload.Identity](t.Context(), raw, keys, token.Profile{})
+	v, _, err := token.Verify[workload.Identity](t.Context(), raw, keys, token.Profile{AnyIssuer: true, AnyAudience: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,35 +39,50 @@ func Field(r *Registered, claim []byte) any {
 }
 
 // decodeClaims reads one JSON object: in UTF-8, without duplicate members at any depth, and without a name that differs
-// from a registered claim's in case only.
-func decodeClaims(payload []byte, claims any) error {
+// from a registered claim's in case only. The registered claims are read by themselves, whatever the type of the claims
+// makes of them: a field that shadows nbf must not switch its check off.
+func decodeClaims(payload []byte, claims any) (Registered, error) {
+	var standard Registered
 	object := jsontext.Value(payload)
 	fielder, is := claims.(Fielder)
 	if !is || object.Kind() != '{' || !object.IsValid() {
 		// The whole at once, also for the reason of what is wrong.
 		if err := json.Unmarshal(payload, claims); err != nil {
-			return jsonError(err)
+			return standard, jsonError(err)
 		}
 		if object.Kind() != '{' { // null is taken by the decoder
-			return errors.New("not a JSON object")
+			return standard, errors.New("not a JSON object")
 		}
-		return scan(payload, func(name, _ []byte) error { return foldsTo(name, registered[:]) })
+		fielder = nil
 	}
 	text := string(payload) // strings of claims are parts of it
-	return scan(payload, func(name, value []byte) error {
-		field := fielder.Field(name)
-		if field == nil {
-			return foldsTo(name, registered[:])
-		}
+	err := scan(payload, func(name, value []byte) error {
 		at := cap(payload) - cap(value) // scan cuts values out of the payload, whose end they share
-		if set(field, value, text[at:at+len(value)]) {
+		one := text[at : at+len(value)]
+		if field := Field(&standard, name); field != nil {
+			if err := store(name, field, value, one); err != nil {
+				return err
+			}
+		} else if err := foldsTo(name, registered[:]); err != nil {
+			return err
+		}
+		if fielder == nil {
 			return nil
 		}
-		if err := json.Unmarshal(value, field); err != nil {
-			return claimError(name, err)
-		}
-		return nil
+		return store(name, fielder.Field(name), value, one)
 	})
+	return standard, err
+}
+
+// store stores a claim in a field; a nil one has no place for it. text is value as a string.
+func store(name []byte, field any, value []byte, text string) error {
+	if field == nil || set(field, value, text) {
+		return nil
+	}
+	if err := json.Unmarshal(value, field); err != nil {
+		return claimError(name, err)
+	}
+	return nil
 }
 
 // set stores the plain forms that nearly every claim has; false leaves the value to the JSON decoder. text is value as a string.

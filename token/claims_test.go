@@ -56,12 +56,16 @@ func FuzzDecodeClaims(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var fast fielded
 		var slow plain
-		fastErr, slowErr := decodeClaims(payload, &fast), decodeClaims(payload, &slow)
+		fastStandard, fastErr := decodeClaims(payload, &fast)
+		slowStandard, slowErr := decodeClaims(payload, &slow)
 		if (fastErr == nil) != (slowErr == nil) {
 			t.Fatalf("%q: %v and %v", payload, fastErr, slowErr)
 		}
 		if fastErr == nil && !reflect.DeepEqual(plain(fast), slow) {
 			t.Errorf("%q: %+v and %+v", payload, fast, slow)
+		}
+		if fastErr == nil && (!reflect.DeepEqual(fastStandard, fast.Registered) || !reflect.DeepEqual(slowStandard, slow.Registered)) {
+			t.Errorf("%q: %+v and %+v by themselves, %+v with the rest", payload, fastStandard, slowStandard, fast.Registered)
 		}
 	})
 }

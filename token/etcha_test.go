@@ -84,7 +84,7 @@ func TestEtcha(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				profile := token.Profile{Now: func() time.Time { return now }, Leeway: 30 * time.Second}
+				profile := token.Profile{AnyIssuer: true, AnyAudience: true, NoExpiry: true, Now: func() time.Time { return now }, Leeway: 30 * time.Second}
 				if outcome.Writ != "accepted" {
 					if outcome.Etcha == "accepted" {
 						t.Errorf("Etcha accepts it, and we refuse: %s", outcome.Writ)
@@ -144,7 +144,7 @@ func TestEtchaAudience(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := token.Profile{Now: func() time.Time { return time.Unix(1795437984, 0) }, Leeway: 2 * time.Hour, Audience: []string{"solo"}}
+	before := token.Profile{AnyIssuer: true, NoExpiry: true, Now: func() time.Time { return time.Unix(1795437984, 0) }, Leeway: 2 * time.Hour, Audience: []string{"solo"}}
 	accepted(t, string(data), set, before)
 	before.Audience = []string{"other"}
 	refused(t, string(data), set, before, token.ErrAudience)

@@ -126,7 +126,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		// Whatever Parse takes, Verify can look at, too.
-		if _, _, err := token.Verify[claims](t.Context(), raw, key.Set{}, token.Profile{}); err == nil {
+		if _, _, err := token.Verify[claims](t.Context(), raw, key.Set{}, token.Profile{AnyIssuer: true, AnyAudience: true, NoExpiry: true}); err == nil {
 			t.Error("verified without a key")
 		}
 	})

@@ -21,6 +21,7 @@ var (
 	ErrNotYetValid = errors.New("not yet valid")
 	ErrExpired     = errors.New("expired")
 	ErrLife        = errors.New("life is too long")
+	ErrProfile     = errors.New("profile does not say what to check") // the verifier's mistake, not the token's
 )
 
 // Outcome of a check.
@@ -34,7 +35,7 @@ const (
 )
 
 // Check is one line of a Report. Name is a stable code: format, type, crit, algorithm, key, signature, claims, iss,
-// aud, nbf, exp, life, required, rule. Want and Got never hold a token or a secret.
+// aud, nbf, exp, life, required, rule; profile where the Profile itself is wrong. Want and Got never hold a token or a secret.
 type Check struct {
 	Name    string  `json:"name"`
 	Want    string  `json:"want,omitempty"`

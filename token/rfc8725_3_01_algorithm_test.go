@@ -64,6 +64,31 @@ func TestRule3_01AlgorithmVerification(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a profile may allow fewer", func(t *testing.T) {
+		t.Parallel()
+		for of, k := range keys {
+			for _, only := range algorithms {
+				p, asked := profile(), counted{set(t, k), new(atomic.Int32)}
+				p.Algorithms = []key.Algorithm{only}
+				raw := forge(t, k, `{"alg":"`+string(of)+`"}`, goodPayload)
+				if only == of {
+					accepted(t, raw, asked, p)
+					continue
+				}
+				refused(t, raw, asked, p, token.ErrAlgorithm)
+				if asked.asked.Load() != 0 {
+					t.Errorf("alg %s where %s is allowed: the key set was asked", of, only)
+				}
+			}
+		}
+		p := profile()
+		p.Algorithms = []key.Algorithm{key.EdDSA}
+		accepted(t, forge(t, keys[key.EdDSA], `{"alg":"Ed25519"}`, goodPayload), set(t, keys[key.EdDSA]), p)
+		for _, name := range []key.Algorithm{"", "none", "HS256", "rs256", "Ed25519"} { // no profile allows more
+			p.Algorithms = []key.Algorithm{key.EdDSA, name}
+			refused(t, forge(t, keys[key.EdDSA], `{"alg":"`+string(name)+`"}`, goodPayload), set(t, keys[key.EdDSA]), p, token.ErrProfile)
+		}
+	})
 	t.Run("Ed25519 is EdDSA (RFC 9864)", func(t *testing.T) {
 		t.Parallel()
 		for _, name := range []string{"EdDSA", "Ed25519"} {

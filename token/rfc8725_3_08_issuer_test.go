@@ -10,7 +10,9 @@ import (
 func TestRule3_08IssuerAndSubject(t *testing.T) {
 	t.Parallel()
 	unreadable := wants(token.ErrClaims)
-	lax := func(p *token.Profile) { p.Issuer, p.Audience, p.Required = "", nil, nil }
+	lax := func(p *token.Profile) {
+		p.Issuer, p.Audience, p.Required, p.AnyIssuer, p.AnyAudience = "", nil, nil, true, true
+	}
 	runClaims(t, map[string]claimCase{
 		"another issuer":    {payload: other("iss", `"https://evil.example"`), want: wants(token.ErrIssuer)},
 		"trailing slash":    {payload: other("iss", `"https://ci.example.com/"`), want: wants(token.ErrIssuer)},

@@ -11,7 +11,9 @@ import (
 func TestRule3_09Audience(t *testing.T) {
 	t.Parallel()
 	unreadable := wants(token.ErrClaims)
-	lax := func(p *token.Profile) { p.Issuer, p.Audience, p.Required = "", nil, nil }
+	lax := func(p *token.Profile) {
+		p.Issuer, p.Audience, p.Required, p.AnyIssuer, p.AnyAudience = "", nil, nil, true, true
+	}
 	runClaims(t, map[string]claimCase{
 		"text":                 {payload: other("aud", `"vault"`)},
 		"list":                 {payload: other("aud", `["aws","vault"]`)},

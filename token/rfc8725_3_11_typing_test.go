@@ -32,6 +32,17 @@ func TestRule3_11ExplicitTyping(t *testing.T) {
 			}
 		}
 	}
+	// What has a "/" is a whole media type, and nothing goes before or away from it.
+	whole := profile()
+	whole.Types = []string{"example/x"}
+	for typ, allowed := range map[string]bool{"example/x": true, "EXAMPLE/X": true, "application/example/x": false, "x": false} {
+		raw := forge(t, k, `{"alg":"EdDSA","typ":"`+typ+`"}`, goodPayload)
+		if allowed {
+			accepted(t, raw, set(t, k), whole)
+		} else {
+			refused(t, raw, set(t, k), whole, token.ErrType)
+		}
+	}
 	for _, typ := range []string{"null", "1", `["JWT"]`, "{}"} {
 		refused(t, forge(t, k, head(`,"typ":`+typ), goodPayload), set(t, k), profile(), token.ErrMalformed)
 	}

@@ -23,7 +23,7 @@ var sentinels = map[string]error{
 	"ErrMalformed": token.ErrMalformed, "ErrType": token.ErrType, "ErrCritical": token.ErrCritical, "ErrAlgorithm": token.ErrAlgorithm,
 	"ErrKey": token.ErrKey, "ErrSignature": token.ErrSignature, "ErrClaims": token.ErrClaims, "ErrRequired": token.ErrRequired,
 	"ErrIssuer": token.ErrIssuer, "ErrAudience": token.ErrAudience, "ErrNotYetValid": token.ErrNotYetValid, "ErrExpired": token.ErrExpired,
-	"ErrLife": token.ErrLife,
+	"ErrLife": token.ErrLife, "ErrProfile": token.ErrProfile,
 }
 
 // refused: the token is refused for exactly these reasons, and neither error nor report quotes it.

@@ -11,7 +11,7 @@ import (
 func TestClaimTimes(t *testing.T) {
 	t.Parallel()
 	unreadable := wants(token.ErrClaims)
-	lax := func(p *token.Profile) { p.Required, p.MaxLife = nil, 0 }
+	lax := func(p *token.Profile) { p.Required, p.MaxLife, p.NoExpiry = nil, 0, true }
 	leeway := func(p *token.Profile) { p.Leeway = 30 * time.Second }
 	tests := map[string]claimCase{
 		"exp text":                {payload: other("exp", `"1800003600"`), want: unreadable},
@@ -33,6 +33,7 @@ func TestClaimTimes(t *testing.T) {
 		"exp past, leeway":        {payload: other("exp", "1799999971"), profile: leeway},
 		"exp past, leeway over":   {payload: other("exp", "1799999970"), profile: leeway, want: wants(token.ErrExpired)},
 		"exp missing":             {payload: other("exp", ""), want: wants(token.ErrRequired, token.ErrLife)},
+		"exp missing, unsaid":     {payload: other("exp", ""), profile: func(p *token.Profile) { p.Required, p.MaxLife = nil, 0 }, want: wants(token.ErrRequired)},
 		"exp missing, lax":        {payload: other("exp", ""), profile: lax},
 		"nbf text":                {payload: other("nbf", `"1800000000"`), want: unreadable},
 		"nbf in a second":         {payload: other("nbf", "1800000001"), want: wants(token.ErrNotYetValid)},

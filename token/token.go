@@ -10,7 +10,6 @@ package token
 
 import (
 	"context"
-	"time"
 
 	"github.com/writ-run/writ/key"
 )
@@ -38,16 +37,4 @@ func (r Registered) Standard() Registered { return r }
 // KeySet finds the keys that may have signed a token. An empty kid asks for every key.
 type KeySet interface {
 	Find(ctx context.Context, kid string) ([]key.Public, error)
-}
-
-// Profile says what a verifier demands.
-type Profile struct {
-	Types    []string         // allowed header typ, compared without case and without "application/"; empty: JWT or absent
-	Audience []string         // one of these must be in aud; empty: aud is reported as not checked
-	Issuer   string           // iss must equal this; empty: not checked
-	Required []string         // claims that must be there, neither null nor empty text
-	Leeway   time.Duration    // on exp and nbf
-	MaxLife  time.Duration    // exp - iat at most; 0: no limit
-	MaxBytes int              // 0: DefaultMaxBytes
-	Now      func() time.Time // nil: time.Now
 }

@@ -63,15 +63,16 @@ var errStop = errors.New("enough")
 
 // Verify checks a compact JWS (RFC 7515 section 7.1) with claims in JSON (RFC 7519) against a key set and a profile.
 // The report lists every check in order. The error is an *Error, and errors.Is finds a sentinel for every failed check
-// in it; where the key set cannot be asked, it wraps that cause too.
+// in it; where the key set cannot be asked, it wraps that cause too. Where the profile does not say what to check, the
+// token is not looked at, and the error is ErrProfile.
 func Verify[C Claims](ctx context.Context, raw string, keys KeySet, p Profile) (Verified[C], Report, error) {
 	r := &reporter{report: make(Report, 0, len(order)+len(p.Required))}
-	v, verified := verify[C](ctx, r, raw, keys, p)
+	v, standard, verified := verify[C](ctx, r, raw, keys, p)
 	if !verified {
 		r.skipRest()
 		return Verified[C]{}, r.report, r.err()
 	}
-	checkClaims(r, (*v.claims).Standard(), v.payload, p)
+	checkClaims(r, standard, v.payload, p)
 	if err := r.err(); err != nil {
 		return Verified[C]{}, r.report, err
 	}
@@ -91,38 +92,41 @@ func (r *reporter) skipRest() {
 }
 
 // verify does all that stands before the claims' own checks.
-func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet, p Profile) (v Verified[C], ok bool) {
+func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet, p Profile) (v Verified[C], standard Registered, ok bool) {
+	if !p.check(r, keys) {
+		return v, standard, false
+	}
 	const compact = "a signed token of three parts (compact JWS)"
 	s, err := split(raw, p.MaxBytes)
 	if err != nil {
 		r.fail("format", compact, err.Error(), ErrMalformed)
-		return v, false
+		return v, standard, false
 	}
 	h, err := decodeHeader(s.header)
 	if err != nil {
 		r.fail("format", "a header of one JSON object", err.Error(), ErrMalformed)
-		return v, false
+		return v, standard, false
 	}
 	r.pass("format", compact, "one")
 	if !checkHeader(r, h, p) {
-		return v, false
+		return v, standard, false
 	}
-	used, ok := checkSignature(ctx, r, h, s, keys)
+	used, ok := checkSignature(ctx, r, h, s, keys, p.Algorithms)
 	if !ok {
-		return v, false
+		return v, standard, false
 	}
 	payload, err := s.payload()
 	if err == nil {
 		v.claims = new(C)
-		err = decodeClaims(payload, v.claims)
+		standard, err = decodeClaims(payload, v.claims)
 	}
 	if err != nil {
 		r.fail("claims", "one JSON object of claims", err.Error(), ErrClaims)
-		return v, false
+		return v, standard, false
 	}
 	r.pass("claims", "one JSON object of claims", "one")
 	v.key, v.payload = used, payload
-	return v, true
+	return v, standard, true
 }
 
 // checkHeader checks typ, cty, crit and b64.
@@ -135,7 +139,7 @@ func checkHeader(r *reporter, h header, p Profile) bool {
 	case len(h.Encrypted) > 0:
 		r.fail("type", want, `"enc": an encrypted token`, ErrType)
 		return false
-	case mediaType(h.Content.text) == "jwt":
+	case mediaType(h.Content.text) == jwtType:
 		r.fail("type", want, `cty "JWT": a token within a token`, ErrType)
 		return false
 	case !h.Type.set && len(p.Types) == 0:
@@ -161,16 +165,26 @@ func checkHeader(r *reporter, h header, p Profile) bool {
 	return true
 }
 
+// jwtType is what every JWT may be called (RFC 7519 section 5.1).
+const jwtType = "application/jwt"
+
 func typeAllowed(typ string, allowed []string) bool {
 	got := mediaType(typ)
 	if len(allowed) == 0 {
-		return got == "jwt"
+		return got == jwtType
 	}
 	return slices.ContainsFunc(allowed, func(a string) bool { return mediaType(a) == got })
 }
 
-// mediaType compares as RFC 7515 section 4.1.9 says: without case, "application/" left away.
-func mediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }
+// mediaType is the whole media type that a typ or cty stands for, in small letters: what has no "/" is short for
+// "application/..." (RFC 7515 section 4.1.9). To leave "application/" away instead would make a/b of application/a/b.
+func mediaType(typ string) string {
+	typ = strings.ToLower(typ)
+	if !strings.Contains(typ, "/") {
+		return "application/" + typ
+	}
+	return typ
+}
 
 // quote shows text from an unverified token: short, and safe for terminals and logs.
 func quote(text string) string {
@@ -182,7 +196,7 @@ func quote(text string) string {
 }
 
 // checkSignature finds the key, which decides the algorithm, and verifies.
-func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys KeySet) (key.Public, bool) {
+func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys KeySet, allowed []key.Algorithm) (key.Public, bool) {
 	const ours = "one of RS256, ES256, EdDSA"
 	algorithm := key.Algorithm(h.Algorithm.text)
 	switch algorithm {
@@ -191,6 +205,10 @@ func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys
 		algorithm = key.EdDSA
 	default:
 		r.fail("algorithm", ours, describeAlgorithm(h.Algorithm.text), ErrAlgorithm)
+		return key.Public{}, false
+	}
+	if len(allowed) > 0 && !slices.Contains(allowed, algorithm) {
+		r.fail("algorithm", "one of "+joined(allowed), h.Algorithm.text, ErrAlgorithm)
 		return key.Public{}, false
 	}
 	kid := h.KeyID.text
@@ -239,6 +257,15 @@ func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys
 	r.pass("key", "a key of the key set", first.ID())
 	r.fail("signature", "one by key "+first.ID(), "one that does not hold: the token was changed, or another key signed it", ErrSignature)
 	return key.Public{}, false
+}
+
+// joined lists algorithms.
+func joined(list []key.Algorithm) string {
+	var names []string
+	for _, a := range list {
+		names = append(names, string(a))
+	}
+	return strings.Join(names, ", ")
 }
 
 // describeAlgorithm names the classic attacks.
@@ -343,8 +370,10 @@ func checkTimes(r *reporter, c Registered, p Profile, now time.Time) {
 		r.pass("nbf", atMost, instant(int64(c.NotBefore)))
 	}
 	switch {
-	case c.Expiry == 0:
+	case c.Expiry == 0 && (p.NoExpiry || slices.Contains(p.Required, "exp")): // what is required is reported as that
 		r.skip("exp", "")
+	case c.Expiry == 0:
+		r.fail("exp", after, "none", ErrRequired)
 	case now.Add(-p.Leeway).Unix() >= int64(c.Expiry):
 		r.fail("exp", after, instant(int64(c.Expiry)), ErrExpired)
 	default:

@@ -61,7 +61,7 @@ func layerHolds(ctx context.Context, raw string, keys KeySet) error {
 	if !checkHeader(r, h, Profile{}) {
 		return r.err()
 	}
-	if _, ok := checkSignature(ctx, r, h, s, keys); !ok {
+	if _, ok := checkSignature(ctx, r, h, s, keys, nil); !ok {
 		return r.err()
 	}
 	_, err = s.payload()

@@ -87,9 +87,12 @@ func (a *app) verify(ctx context.Context, raw, name string, rules []policy.Rule,
 	if err != nil {
 		return err
 	}
-	profile := token.Profile{Issuer: f.issuer, Audience: f.audiences, Required: []string{"iss", "sub", "aud", "exp"}}
+	profile := token.Profile{
+		Issuer: f.issuer, AnyIssuer: f.issuer == "", Audience: f.audiences, AnyAudience: len(f.audiences) == 0,
+		Required: []string{"iss", "sub", "aud", "exp"},
+	}
 	verified, report, err := token.Verify[workload.Identity](ctx, raw, keys, profile)
-	if errors.Is(err, remote.ErrUnreachable) {
+	if errors.Is(err, remote.ErrUnreachable) || errors.Is(err, token.ErrProfile) {
 		return err
 	}
 	signed := verified.Claims()
