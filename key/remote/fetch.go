@@ -41,7 +41,11 @@ func (s *Set) discover(ctx context.Context) (Document, error) {
 		if text == "" && name != "jwks_uri" {
 			continue
 		}
-		if _, err := checkURL(text, len(s.config.Pins) > 0); err != nil {
+		named, err := checkURL(text, len(s.config.Pins) > 0)
+		if err == nil && loopback(named.Hostname()) && !s.local {
+			err = errors.New("a service of this machine, named by an issuer that is not on it")
+		}
+		if err != nil {
 			return Document{}, fmt.Errorf("discovery %s: %s %.200q: %w", location, name, text, err)
 		}
 	}

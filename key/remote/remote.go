@@ -1,7 +1,8 @@
 // Package remote is an issuer's key set, read over HTTP: found by discovery, cached, and asked again with restraint.
 //
 // Invariant: keys come only from the configured issuer, whose discovery document must name exactly that issuer
-// (OpenID Connect Discovery 1.0 section 4.3). Nothing in a token ever says where keys come from.
+// (OpenID Connect Discovery 1.0 section 4.3). Nothing in a token ever says where keys come from, and an issuer elsewhere
+// cannot name a service of this machine.
 //
 //	            max-age over, or unknown kid and cooldown over
 //	fresh ───────────────────────────────▶ fetching ──200, 304──▶ fresh
@@ -49,7 +50,7 @@ type Config struct {
 	Cooldown time.Duration // least time between two fetches for unknown kids; 0: DefaultCooldown
 	MaxStale time.Duration // how long keys serve while the issuer is away; 0: DefaultMaxStale
 
-	Client *http.Client     // nil: one that follows no redirect
+	Client *http.Client     // nil: one of our own; its redirects are not followed, its cookies not sent
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger     // nil: none
 }
@@ -57,6 +58,7 @@ type Config struct {
 // Set is the issuer's key set. It is safe for concurrent use.
 type Set struct {
 	config Config
+	local  bool // the issuer is on this machine
 	group  singleflight.Group
 
 	mu      sync.RWMutex
@@ -95,6 +97,7 @@ func New(c Config) (*Set, error) {
 		c.Client = &http.Client{Timeout: timeout}
 	}
 	client := *c.Client
+	client.Jar = nil // no cookie of the caller's goes to whom a discovery document names
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.Client = &client
 	if c.Now == nil {
@@ -103,7 +106,7 @@ func New(c Config) (*Set, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Set{config: c}, nil
+	return &Set{config: c, local: loopback(issuer.Hostname())}, nil
 }
 
 func orDefault(d, fallback time.Duration) time.Duration {
@@ -134,7 +137,7 @@ func checkURL(text string, pinned bool) (*url.URL, error) {
 }
 
 func loopback(host string) bool {
-	if host == "localhost" {
+	if host = strings.ToLower(strings.TrimSuffix(host, ".")); host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761 section 6.3
 		return true
 	}
 	ip := net.ParseIP(host)
