@@ -1,7 +1,19 @@
 // Package token is the JOSE envelope: it signs any claims into a JWT and verifies one into typed claims, strictly.
 //
+// A relying party embeds Registered in a struct with the claims that it wants, says in a Profile whose tokens it takes and
+// for whom they must be, and calls Verify with the issuer's keys: a remote.Set that reads them from the issuer's URL and
+// caches them, or a key.Set out of a file. Rules over the claims are package policy's. The examples are whole programs.
+//
+//	keys, err := remote.New(remote.Config{Issuer: "https://ci.example.com"}) // once
+//	profile := token.Profile{Issuer: "https://ci.example.com", Audience: []string{"https://registry.example.com"}}
+//	verified, report, err := token.Verify[Run](ctx, raw, keys, profile)
+//
+// Verify takes RS256, ES256 and EdDSA and nothing else. It does not know whether a run still lives: the issuer's
+// introspection endpoint does. sub is only compared where a rule or the caller does so.
+//
 // Invariant: a Verified exists only where every check passed. What Parse returns is Unverified, another type, so that
-// the compiler keeps them apart. rfc8725bis (JWT best practice) holds rule by rule, see rfc8725_test.go.
+// the compiler keeps them apart. The zero Profile refuses everything. rfc8725bis (JWT best practice) holds rule by rule, see
+// rfc8725_test.go and SECURITY.md.
 //
 //	raw ─▶ format ─▶ header ─▶ key ─▶ signature ─▶ claims ─▶ iss, aud, nbf, exp, ... ─▶ Verified
 //	         └─────────┴────────┴─────────┴──────────┴─▶ the rest is reported as skipped; after the signature,
