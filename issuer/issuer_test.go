@@ -14,6 +14,7 @@ import (
 
 	"github.com/writ-run/writ/issuer"
 	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/token"
 	"github.com/writ-run/writ/workload"
 )
@@ -360,7 +361,7 @@ func TestKeysAtRest(t *testing.T) {
 	}
 	data := filepath.Join(w.directory, "data")
 	text, err := os.ReadFile(filepath.Join(data, "keys.age"))
-	if err != nil || !key.Sealed(text) || strings.Contains(string(text), "kty") {
+	if err != nil || !atrest.Sealed(text) || strings.Contains(string(text), "kty") {
 		t.Errorf("keys.age: %.60q, %v", text, err)
 	}
 	for _, name := range []string{"keys.age", "ids.jsonl"} {
@@ -371,7 +372,7 @@ func TestKeysAtRest(t *testing.T) {
 	if again := openWorld(t, w.directory, nil); !reflect.DeepEqual(again.ring.List(), w.ring.List()) || len(again.ring.List()) != 3 {
 		t.Errorf("keys after a restart: %v", again.ring.List())
 	}
-	stranger, err := key.OpenSealer(filepath.Join(t.TempDir(), "id"))
+	stranger, err := atrest.OpenSealer(filepath.Join(t.TempDir(), "id"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/token"
 )
 
@@ -40,7 +41,7 @@ type KeyInfo struct {
 // a key is made when its algorithm is first asked for. Several processes may share the file.
 type KeyRing struct {
 	path   string
-	sealer *key.Sealer
+	sealer *atrest.Sealer
 	now    func() time.Time
 
 	version atomic.Uint64 // counts changes
@@ -65,7 +66,7 @@ type storedEntry struct {
 }
 
 // OpenKeyRing reads the ring in a data directory; there need not be one yet.
-func OpenKeyRing(directory string, s *key.Sealer, now func() time.Time) (*KeyRing, error) {
+func OpenKeyRing(directory string, s *atrest.Sealer, now func() time.Time) (*KeyRing, error) {
 	if now == nil {
 		now = time.Now
 	}
@@ -203,7 +204,7 @@ func (r *KeyRing) save(entries []entry) error {
 	if err != nil {
 		return err
 	}
-	return key.WriteFile(r.path, sealed)
+	return atrest.WriteFile(r.path, sealed)
 }
 
 // errLocked is a lock that another process holds.

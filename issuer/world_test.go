@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/issuer"
-	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/workload"
 )
 
@@ -51,7 +51,7 @@ func newWorld(t testing.TB, change func(*issuer.Config)) *world {
 func openWorld(t testing.TB, directory string, change func(*issuer.Config)) *world {
 	t.Helper()
 	w := &world{directory: directory, log: &lockedBuffer{}, now: time.Unix(1_800_000_000, 0)}
-	sealer, err := key.OpenSealer(filepath.Join(directory, "identity", "id"))
+	sealer, err := atrest.OpenSealer(filepath.Join(directory, "identity", "id"))
 	if err != nil {
 		t.Fatal(err)
 	}

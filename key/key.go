@@ -1,4 +1,5 @@
-// Package key holds signing and verification keys: their algorithms, their text forms (JWK, PEM), their ids, and how a private key rests on disk.
+// Package key holds signing and verification keys: their algorithms, their text forms (JWK, PEM) and their ids. How a
+// private key rests on disk is key/atrest.
 //
 // Invariant: one key has one algorithm (RFC 8725 section 3.1), fixed when the key is made or read. No value of this package
 // prints private key material: not with %v, not through slog, not in an error.

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -126,25 +125,6 @@ func TestPrivateIsNeverPrinted(t *testing.T) {
 				t.Error("MarshalText does not refuse")
 			}
 		})
-	}
-}
-
-// TestSealerIsNeverPrinted: it prints as what others may encrypt to.
-func TestSealerIsNeverPrinted(t *testing.T) {
-	t.Parallel()
-	sealer, err := key.OpenSealer(filepath.Join(t.TempDir(), "identity"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range map[string]any{"pointer": sealer, "value": *sealer, "field": struct{ s *key.Sealer }{sealer}} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-			if text := fmt.Sprintf(verb, value); strings.Contains(text, "AGE-SECRET-KEY") {
-				t.Errorf("%s: %s prints the identity", name, verb)
-			}
-		}
-	}
-	if text := fmt.Sprintf("%v", sealer); !strings.HasPrefix(text, "age1") {
-		t.Errorf("prints as %q", text)
 	}
 }
 

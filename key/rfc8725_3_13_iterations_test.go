@@ -34,13 +34,4 @@ func TestRule3_13HashIterations(t *testing.T) {
 			t.Errorf("%d iterations: taken as a public key", iterations)
 		}
 	}
-	// A password-based file of age (scrypt, with a work factor of the attacker's choice) is not opened either.
-	sealer, err := key.OpenSealer(t.TempDir() + "/identity/id")
-	if err != nil {
-		t.Fatal(err)
-	}
-	scrypt := "age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 30\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
-	if _, err := sealer.Open([]byte(scrypt)); err == nil || !strings.Contains(err.Error(), "another identity") {
-		t.Errorf("an age file under a password: %v", err)
-	}
 }

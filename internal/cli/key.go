@@ -12,6 +12,7 @@ import (
 
 	"github.com/writ-run/writ/internal/server"
 	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 )
 
 // maxKeyFile bounds what is read as a key: 1 MiB holds a key set of a thousand keys.
@@ -222,7 +223,7 @@ func (a *app) readKeyFile(cmd *cobra.Command, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !key.Sealed(data) {
+	if !atrest.Sealed(data) {
 		return data, nil
 	}
 	sealer, err := a.sealer(cmd)
@@ -236,12 +237,12 @@ func (a *app) readKeyFile(cmd *cobra.Command, name string) ([]byte, error) {
 	return plain, nil
 }
 
-func (a *app) sealer(cmd *cobra.Command) (*key.Sealer, error) {
+func (a *app) sealer(cmd *cobra.Command) (*atrest.Sealer, error) {
 	config, err := a.loadConfig(cmd)
 	if err != nil {
 		return nil, err
 	}
-	return key.OpenSealer(config.Issuer.IdentityFile)
+	return atrest.OpenSealer(config.Issuer.IdentityFile)
 }
 
 func (a *app) seal(cmd *cobra.Command, plain []byte) ([]byte, error) {
@@ -284,5 +285,5 @@ func writeNew(path string, data []byte, force bool) error {
 			return err
 		}
 	}
-	return key.WriteFile(path, data)
+	return atrest.WriteFile(path, data)
 }

@@ -22,7 +22,7 @@ import (
 
 	"github.com/writ-run/writ/internal/config"
 	"github.com/writ-run/writ/issuer"
-	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 )
 
 // The bounds of connections. The socket's answers stream for as long as a run lives, so that they have no write timeout.
@@ -161,7 +161,7 @@ func openRing(c config.Config, directory string) (*issuer.KeyRing, error) {
 			"put it elsewhere: who copies the directory must not get the keys with it",
 		}
 	}
-	sealer, err := key.OpenSealer(c.Issuer.IdentityFile)
+	sealer, err := atrest.OpenSealer(c.Issuer.IdentityFile)
 	if err != nil {
 		return nil, err
 	}

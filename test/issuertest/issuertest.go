@@ -13,6 +13,7 @@ import (
 	"github.com/writ-run/writ/internal/config"
 	"github.com/writ-run/writ/internal/server"
 	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/test/badtokens"
 	"github.com/writ-run/writ/test/certificates"
 	"github.com/writ-run/writ/workload"
@@ -129,7 +130,7 @@ func (i *Issuer) Bad(t testing.TB, audience string) []badtokens.Token {
 // would never sign. A token with the algorithm must have been minted.
 func (i *Issuer) Key(t testing.TB, algorithm key.Algorithm) key.Private {
 	t.Helper()
-	sealer, err := key.OpenSealer(i.config.Issuer.IdentityFile)
+	sealer, err := atrest.OpenSealer(i.config.Issuer.IdentityFile)
 	if err != nil {
 		t.Fatal(err)
 	}

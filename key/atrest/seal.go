@@ -1,4 +1,9 @@
-package key
+// Package atrest keeps private keys on disk: encrypted with age to one identity, and written so that readers see the old
+// content or the new.
+//
+// Invariant: no value of this package prints secret material, and no file of its own can be read by others. It is apart
+// from package key, so that whoever only verifies tokens does not get age into the program.
+package atrest
 
 import (
 	"bytes"
@@ -15,6 +20,9 @@ import (
 
 // sealedPrefix is how every age file starts.
 const sealedPrefix = "age-encryption.org/v1\n"
+
+// maxBytes bounds what is opened: no key is larger.
+const maxBytes = 1 << 20
 
 // maxIdentityBytes bounds an identity file.
 const maxIdentityBytes = 64 << 10

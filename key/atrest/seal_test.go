@@ -1,8 +1,9 @@
-package key_test
+package atrest_test
 
 import (
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 )
 
 func mode(t *testing.T, path string) os.FileMode {
@@ -36,9 +37,20 @@ func names(t *testing.T, directory string) []string {
 	return found
 }
 
-func sealer(t *testing.T, path string) *key.Sealer {
+// must fails the test on an error.
+func must(t testing.TB) func(data []byte, err error) []byte {
+	return func(data []byte, err error) []byte {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+}
+
+func sealer(t *testing.T, path string) *atrest.Sealer {
 	t.Helper()
-	s, err := key.OpenSealer(path)
+	s, err := atrest.OpenSealer(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +75,7 @@ func TestSealer(t *testing.T) {
 	before := must(t)(os.ReadFile(path))
 	for _, plain := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("key"), 1000), make([]byte, 1<<20)} {
 		sealed := must(t)(first.Seal(plain))
-		if !key.Sealed(sealed) || len(plain) > 2 && bytes.Contains(sealed, plain) {
+		if !atrest.Sealed(sealed) || len(plain) > 2 && bytes.Contains(sealed, plain) {
 			t.Errorf("%d bytes are not sealed", len(plain))
 		}
 		opened := must(t)(sealer(t, path).Open(sealed))
@@ -107,7 +119,7 @@ func TestSealerRefusesFiles(t *testing.T) {
 			if err := os.Chmod(path, test.mode); err != nil {
 				t.Fatal(err)
 			}
-			_, err := key.OpenSealer(path)
+			_, err := atrest.OpenSealer(path)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), secret) {
 				t.Errorf("got %v, want %q with the path", err, test.want)
 			}
@@ -118,7 +130,7 @@ func TestSealerRefusesFiles(t *testing.T) {
 	}
 	t.Run("a directory", func(t *testing.T) {
 		t.Parallel()
-		if _, err := key.OpenSealer(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		if _, err := atrest.OpenSealer(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -128,7 +140,7 @@ func TestSealerRefusesFiles(t *testing.T) {
 		if err := syscall.Mkfifo(path, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := key.OpenSealer(path); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		if _, err := atrest.OpenSealer(path); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -138,7 +150,7 @@ func TestSealerRefusesFiles(t *testing.T) {
 		if err := os.Symlink("missing", path); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := key.OpenSealer(path); err == nil {
+		if _, err := atrest.OpenSealer(path); err == nil {
 			t.Error("taken")
 		}
 	})
@@ -201,14 +213,14 @@ func TestSealersAgree(t *testing.T) {
 		directory := filepath.Join(t.TempDir(), "new")
 		path := filepath.Join(directory, "identity")
 		const starters = 8
-		var made [starters]*key.Sealer
+		var made [starters]*atrest.Sealer
 		var failed [starters]error
 		var all sync.WaitGroup
 		start := make(chan struct{})
 		for i := range starters {
 			all.Go(func() {
 				<-start
-				made[i], failed[i] = key.OpenSealer(path)
+				made[i], failed[i] = atrest.OpenSealer(path)
 			})
 		}
 		close(start)
@@ -235,7 +247,7 @@ func TestWriteFile(t *testing.T) {
 	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "a", "b")
 	path := filepath.Join(directory, "key")
-	if err := key.WriteFile(path, []byte("one")); err != nil {
+	if err := atrest.WriteFile(path, []byte("one")); err != nil {
 		t.Fatal(err)
 	}
 	if got := mode(t, directory).Perm(); got != 0o700 {
@@ -244,7 +256,7 @@ func TestWriteFile(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := key.WriteFile(path, []byte("two")); err != nil {
+	if err := atrest.WriteFile(path, []byte("two")); err != nil {
 		t.Fatal(err)
 	}
 	if got := mode(t, path); got != 0o600 {
@@ -264,7 +276,7 @@ func TestWriteFile(t *testing.T) {
 	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := key.WriteFile(link, []byte("new")); err != nil {
+	if err := atrest.WriteFile(link, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	if got := must(t)(os.ReadFile(target)); string(got) != "target" || !mode(t, link).IsRegular() {
@@ -280,7 +292,7 @@ func TestWriteFileFails(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(path, "child"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := key.WriteFile(path, []byte("x")); err == nil {
+	if err := atrest.WriteFile(path, []byte("x")); err == nil {
 		t.Error("a directory was replaced")
 	}
 	if got := names(t, directory); len(got) != 1 {
@@ -289,7 +301,7 @@ func TestWriteFileFails(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(directory, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := key.WriteFile(filepath.Join(directory, "file", "key"), nil); err == nil {
+	if err := atrest.WriteFile(filepath.Join(directory, "file", "key"), nil); err == nil {
 		t.Error("a file was taken as a directory")
 	}
 }
@@ -299,14 +311,14 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key")
 	content := func(c byte) []byte { return bytes.Repeat([]byte{c}, 100_000) }
-	if err := key.WriteFile(path, content('a')); err != nil {
+	if err := atrest.WriteFile(path, content('a')); err != nil {
 		t.Fatal(err)
 	}
 	var writers sync.WaitGroup
 	for _, c := range []byte("abc") {
 		writers.Go(func() {
 			for range 15 {
-				if err := key.WriteFile(path, content(c)); err != nil {
+				if err := atrest.WriteFile(path, content(c)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -327,5 +339,24 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	}
 	if got := names(t, filepath.Dir(path)); len(got) != 1 {
 		t.Errorf("left behind: %v", got)
+	}
+}
+
+// TestSealerIsNeverPrinted: it prints as what others may encrypt to.
+func TestSealerIsNeverPrinted(t *testing.T) {
+	t.Parallel()
+	sealer, err := atrest.OpenSealer(filepath.Join(t.TempDir(), "identity"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]any{"pointer": sealer, "value": *sealer, "field": struct{ s *atrest.Sealer }{sealer}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			if text := fmt.Sprintf(verb, value); strings.Contains(text, "AGE-SECRET-KEY") {
+				t.Errorf("%s: %s prints the identity", name, verb)
+			}
+		}
+	}
+	if text := fmt.Sprintf("%v", sealer); !strings.HasPrefix(text, "age1") {
+		t.Errorf("prints as %q", text)
 	}
 }
