@@ -49,6 +49,13 @@ func TestRule3_10ReceivedClaims(t *testing.T) {
 			refused(t, forge(t, k, `{"alg":"EdDSA","kid":`+kid+`}`, goodPayload), set(t, k), profile(), token.ErrMalformed)
 		}
 	})
+	t.Run("an empty key set", func(t *testing.T) {
+		t.Parallel()
+		for _, header := range []string{head(""), `{"alg":"EdDSA"}`, head(`,"jwk":` + jwk(t, k))} {
+			refused(t, forge(t, k, header, goodPayload), key.Set{}, profile(), token.ErrKey)
+			refused(t, forge(t, k, header, goodPayload), set(t), profile(), token.ErrKey)
+		}
+	})
 	t.Run("a token without kid is tried with few keys", func(t *testing.T) {
 		t.Parallel()
 		many := make([]key.Private, 33)
