@@ -59,19 +59,47 @@ func decodeClaims(payload []byte, claims any) (Registered, error) {
 	err := scan(payload, func(name, value []byte) error {
 		at := cap(payload) - cap(value) // scan cuts values out of the payload, whose end they share
 		one := text[at : at+len(value)]
-		if field := Field(&standard, name); field != nil {
-			if err := store(name, field, value, one); err != nil {
+		own := Field(&standard, name)
+		if own != nil {
+			if err := store(name, own, value, one); err != nil {
 				return err
 			}
-		} else if err := foldsTo(name, registered[:]); err != nil {
-			return err
 		}
-		if fielder == nil {
+		var field any
+		if fielder != nil {
+			field = fielder.Field(name)
+		}
+		switch {
+		case own == nil && field == nil:
+			return foldsTo(name, registered[:])
+		case field == nil || own != nil && copied(field, own):
 			return nil
 		}
-		return store(name, fielder.Field(name), value, one)
+		return store(name, field, value, one)
 	})
 	return standard, err
+}
+
+// copied stores what was already read, where the field is of the same type.
+func copied(field, read any) bool {
+	switch f := field.(type) {
+	case *string:
+		if r, same := read.(*string); same {
+			*f = *r
+			return true
+		}
+	case *NumericDate:
+		if r, same := read.(*NumericDate); same {
+			*f = *r
+			return true
+		}
+	case *Audience:
+		if r, same := read.(*Audience); same {
+			*f = *r
+			return true
+		}
+	}
+	return false
 }
 
 // store stores a claim in a field; a nil one has no place for it. text is value as a string.
