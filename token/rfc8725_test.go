@@ -14,7 +14,8 @@ import (
 	"github.com/writ-run/writ/token"
 )
 
-// The best current practices for JWTs, draft-ietf-oauth-rfc8725bis-10, rule by rule: the tests of rule 3.N are in
+// The best current practices for JWTs, draft-ietf-oauth-rfc8725bis (the working group's copy of 1
+// August 2026, after revision 08), rule by rule: the tests of rule 3.N are in
 // rfc8725_3_NN_NAME_test.go and are called TestRule3_NN... (N of two digits), here and in the other rooms where a rule
 // concerns those. SECURITY.md has the table of them all, and a test at the root holds the two together. This file has
 // what the rules' tests share.
