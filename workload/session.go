@@ -142,6 +142,15 @@ func (s *Session) Mint(ctx context.Context, q Request) (Minted, error) {
 	return minted, nil
 }
 
+// Renewal is closed when this run's tokens should be minted anew before they expire; ask again for the next time. Nil: the
+// minter cannot tell.
+func (s *Session) Renewal() <-chan struct{} {
+	if renewer, can := s.minter.(Renewer); can {
+		return renewer.Renewal(s.run.ID)
+	}
+	return nil
+}
+
 // Close ends the run and those below it: their tokens turn inactive. It goes on, for ten seconds, where ctx has ended.
 // A second Close does nothing.
 func (s *Session) Close(ctx context.Context) error {

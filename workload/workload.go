@@ -71,3 +71,10 @@ type Minter interface {
 	Mint(ctx context.Context, id RunID, q Request) (Minted, error)
 	End(ctx context.Context, id RunID) error
 }
+
+// Renewer is a Minter that can tell when tokens have lost their worth before they expire: the key that signed them was
+// withdrawn.
+type Renewer interface {
+	// Renewal returns a channel that is closed at the next withdrawal, after which it returns another. Nil: it cannot tell.
+	Renewal(id RunID) <-chan struct{}
+}
