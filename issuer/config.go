@@ -5,6 +5,18 @@
 //
 //	Begin ─▶ registered ─Mint─▶ token (jti = run's public part "." random) ... End ─▶ gone: /introspect says run_ended
 //	            └─ children (tasks) end with it
+//
+// A key signs only after every relying party can have it, and is published until the last token that it signed has
+// expired (rotation.go has the arithmetic, keyring.go the file that several processes share):
+//
+//	made ─▶ next ───────────────▶ active ─────────────▶ retired ─────────────────▶ gone
+//	        published for max-age   signs for a period    its private half is        not published
+//	        and a cache; exported   (default 7 days)      destroyed; published for
+//	        where files are read                          its longest token + 5 min
+//	           └────────────────────────┴── withdraw ────────┴── at once ──▶ gone
+//
+// So whoever caches the key set no longer than Rotation.Cache never meets an unknown kid, but for a rotation or a
+// withdrawal that is asked to take effect now.
 package issuer
 
 import (

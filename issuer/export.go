@@ -8,7 +8,7 @@ import (
 
 // Export writes the discovery document and the key set below a directory, as static files for any web server: for an
 // issuer that relying parties cannot reach. The document names no introspection endpoint, since nobody would answer
-// there. It returns the files written.
+// there. From then on a key waits before it signs until it has been exported. It returns the files written.
 func Export(directory, issuerURL string, keys *KeyRing) ([]string, error) {
 	if err := checkURL(issuerURL); err != nil {
 		return nil, fmt.Errorf("issuer URL %q: %w", issuerURL, err)
@@ -17,7 +17,8 @@ func Export(directory, issuerURL string, keys *KeyRing) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := keys.Set().MarshalJSON()
+	exported := keys.Set()
+	set, err := exported.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func Export(directory, issuerURL string, keys *KeyRing) ([]string, error) {
 		}
 		written = append(written, path)
 	}
-	return written, nil
+	return written, keys.exported(exported)
 }
 
 // writePublic writes a file that everyone may read, atomically.

@@ -177,25 +177,25 @@ type jwks struct {
 	keys *KeyRing
 
 	mu      sync.RWMutex
-	version uint64
+	of      *keys
 	current *static
 }
 
 func (j *jwks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	version := j.keys.version.Load()
+	snapshot := j.keys.snapshot()
 	j.mu.RLock()
 	current := j.current
-	fresh := current != nil && j.version == version
+	fresh := current != nil && j.of == snapshot
 	j.mu.RUnlock()
 	if !fresh {
-		body, err := j.keys.Set().MarshalJSON()
+		body, err := snapshot.set.MarshalJSON()
 		if err != nil {
 			refuse(w, http.StatusInternalServerError, "server_error", "the key set cannot be written")
 			return
 		}
 		current = newStatic(body)
 		j.mu.Lock()
-		j.version, j.current = version, current
+		j.of, j.current = snapshot, current
 		j.mu.Unlock()
 	}
 	current.ServeHTTP(w, r)

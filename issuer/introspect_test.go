@@ -171,7 +171,7 @@ func TestIntrospectStrangers(t *testing.T) {
 func TestIntrospectSigned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	signer, err := w.ring.Signer(key.RS256)
+	signer, err := w.ring.Signer(key.RS256, w.clock().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

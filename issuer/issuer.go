@@ -52,7 +52,7 @@ type run struct {
 	children map[*run]struct{}
 }
 
-// New returns an issuer with its keys and numbers. The key of its own algorithm is made where there is none.
+// New returns an issuer with its keys and numbers. Keys are made where there are none.
 func New(c Config, keys *KeyRing, store Store) (*Issuer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -77,12 +77,15 @@ func New(c Config, keys *KeyRing, store Store) (*Issuer, error) {
 		config: c, keys: keys, store: store, grants: g, now: c.Now, log: c.Log,
 		runs: map[workload.RunID]*run{}, byPublic: map[string]*run{},
 	}
-	i.metrics = newCounters(i.count)
-	if _, err := keys.Signer(c.Algorithm); err != nil {
+	i.metrics = newCounters(i.count, keys.List, c.Now)
+	if _, err := keys.Signer(c.Algorithm, time.Time{}); err != nil {
 		return nil, err
 	}
 	return i, nil
 }
+
+// Renewal is closed when a key has been withdrawn: tokens should be minted anew. It makes Issuer a workload.Renewer.
+func (i *Issuer) Renewal(workload.RunID) <-chan struct{} { return i.keys.Renewal() }
 
 // URL returns the issuer URL.
 func (i *Issuer) URL() string { return i.config.URL }
@@ -209,7 +212,7 @@ func (i *Issuer) mint(ctx context.Context, id workload.RunID, q workload.Request
 	if algorithm == "" {
 		algorithm = i.config.Algorithm
 	}
-	signer, err := i.keys.Signer(algorithm)
+	signer, err := i.keys.Signer(algorithm, expiry)
 	if err != nil {
 		return workload.Minted{}, err
 	}

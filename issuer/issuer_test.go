@@ -376,7 +376,7 @@ func TestKeysAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := issuer.OpenKeyRing(data, stranger, nil); err == nil || !strings.Contains(err.Error(), "encrypted to another identity file") {
+	if _, err := issuer.OpenKeyRing(data, stranger, issuer.RingConfig{}); err == nil || !strings.Contains(err.Error(), "encrypted to another identity file") {
 		t.Errorf("with another identity: %v", err)
 	}
 }

@@ -4,29 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/token"
-)
-
-// State of a key of the ring.
-type State string
-
-// The states of a key. All of them are published; only an active one signs.
-const (
-	Active  State = "active"
-	Next    State = "next"    // published before it signs
-	Retired State = "retired" // its tokens have not all expired yet
 )
 
 // KeyInfo is what may be told of a key.
@@ -35,111 +25,175 @@ type KeyInfo struct {
 	Algorithm key.Algorithm `json:"alg"`
 	State     State         `json:"state"`
 	Created   time.Time     `json:"created"`
+	Since     time.Time     `json:"since"`         // when it came into its state
+	Then      State         `json:"then,omitzero"` // what it becomes; empty: it stays what it is until a rotation by hand
+	At        time.Time     `json:"at,omitzero"`   // when; zero with Then: when the key set has been exported
 }
 
-// KeyRing holds the issuer's identity keys, one active key for each algorithm in use. They rest in one file, encrypted;
-// a key is made when its algorithm is first asked for. Several processes may share the file.
+// RingConfig says how a ring of keys is kept.
+type RingConfig struct {
+	Rotation   Rotation
+	Algorithms []key.Algorithm  // of which there is a key at all times; nil: RS256, ES256, EdDSA
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // of each key's changes of state; nil: none
+}
+
+// KeyRing holds the issuer's identity keys, for each algorithm one that signs. They rest in one file, encrypted. Several
+// processes may share the file: each sees what another has changed at its next use of a key.
+//
+// The first key of every algorithm is made with the first key of all, and so is published before anyone can have read a
+// key set without it. Later keys are published before they sign (Rotation).
 type KeyRing struct {
 	path   string
 	sealer *atrest.Sealer
+	plan   plan
 	now    func() time.Time
+	log    *slog.Logger
 
-	version atomic.Uint64 // counts changes
+	current atomic.Pointer[keys]
+	loading sync.Mutex // whoever reads the file into current, or writes it
+	failed  stamp      // the version of the file that could not be read, under loading
+}
 
-	mu      sync.RWMutex
+// keys are the ring at one moment. They are never changed.
+type keys struct {
 	entries []entry
-	signers map[key.Algorithm]*token.KeySigner
+	signers map[key.Algorithm]signer
 	set     key.Set
+	stamp   stamp
+	renewal chan struct{} // closed when a key has been withdrawn
 }
 
-type entry struct {
-	private key.Private
-	state   State
-	created time.Time
-}
-
-// storedEntry is an entry as it rests, inside the encryption.
-type storedEntry struct {
-	Key     jsontext.Value `json:"key"`
-	State   State          `json:"state"`
-	Created time.Time      `json:"created"`
+type signer struct {
+	*token.KeySigner
+	expires time.Time // of its tokens, at most, until the ring is told of a later one
 }
 
 // OpenKeyRing reads the ring in a data directory; there need not be one yet.
-func OpenKeyRing(directory string, s *atrest.Sealer, now func() time.Time) (*KeyRing, error) {
-	if now == nil {
-		now = time.Now
+func OpenKeyRing(directory string, s *atrest.Sealer, c RingConfig) (*KeyRing, error) {
+	if err := c.Rotation.Validate(); err != nil {
+		return nil, err
 	}
-	r := &KeyRing{path: filepath.Join(directory, "keys.age"), sealer: s, now: now}
-	return r, r.reload()
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Algorithms == nil {
+		c.Algorithms = algorithms[:]
+	}
+	generate := func(a key.Algorithm) (key.Private, error) { return key.Generate(a, "") }
+	r := &KeyRing{
+		path: filepath.Join(directory, "keys.age"), sealer: s, now: c.Now, log: c.Log,
+		plan: plan{c.Rotation, c.Algorithms, generate},
+	}
+	r.current.Store(&keys{renewal: make(chan struct{})})
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	return r, r.load()
 }
 
-// Signer returns the active key's signer for an algorithm, and makes the key where there is none.
-func (r *KeyRing) Signer(algorithm key.Algorithm) (*token.KeySigner, error) {
-	r.mu.RLock()
-	signer := r.signers[algorithm]
-	r.mu.RUnlock()
-	if signer != nil {
-		return signer, nil
+// algorithms are all of ours, in the order in which keys are published: a verifier that looks at no kid tries RS256 first.
+var algorithms = [...]key.Algorithm{key.RS256, key.ES256, key.EdDSA}
+
+// Signer returns the active key's signer for tokens that expire no later than given, and keeps that in mind: the key is
+// published until then, whatever becomes of it and of the clock.
+func (r *KeyRing) Signer(algorithm key.Algorithm, expires time.Time) (*token.KeySigner, error) {
+	if s, ok := r.snapshot().signers[algorithm]; ok && !expires.After(s.expires) {
+		return s.KeySigner, nil
 	}
-	return r.generate(algorithm)
+	var early string
+	err := r.change(func(entries []entry, now time.Time) (_ []entry, err error) {
+		entries, early = slices.Clone(entries), ""
+		wanted := []key.Algorithm{algorithm}
+		fresh := len(entries) == 0
+		if fresh { // nobody has seen a key set of ours yet: every algorithm begins with a key that signs
+			wanted = append(wanted, r.plan.algorithms...)
+		}
+		for _, a := range wanted {
+			if of(entries, a, Active) >= 0 {
+				continue
+			}
+			if entries, _, err = r.plan.rotate(entries, []key.Algorithm{a}, true, now); err != nil {
+				return nil, err
+			}
+			if !fresh {
+				early = entries[of(entries, a, Active)].id()
+			}
+		}
+		active := of(entries, algorithm, Active)
+		entries[active].expires = later(entries[active].expires, wholeHour(expires.UTC()))
+		return entries, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if early != "" {
+		r.log.Warn("a key signs before it was published for long enough: it is the first of its algorithm here", "kid", early, "alg", algorithm)
+	}
+	return r.current.Load().signers[algorithm].KeySigner, nil
 }
 
 // Find makes the ring a token.KeySet of its public keys.
 func (r *KeyRing) Find(ctx context.Context, kid string) ([]key.Public, error) {
-	return r.Set().Find(ctx, kid)
+	return r.snapshot().set.Find(ctx, kid)
 }
 
 // Set returns the keys to publish.
-func (r *KeyRing) Set() key.Set {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.set
-}
+func (r *KeyRing) Set() key.Set { return r.snapshot().set }
 
-// List tells what keys there are.
+// Renewal is closed when a key is withdrawn, after which tokens that it signed should be minted anew.
+func (r *KeyRing) Renewal() <-chan struct{} { return r.current.Load().renewal }
+
+// List tells what keys there are, and what becomes of them.
 func (r *KeyRing) List() []KeyInfo {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	list := []KeyInfo{}
-	for _, e := range r.entries {
-		public := e.private.Public()
-		list = append(list, KeyInfo{public.ID(), public.Algorithm(), e.state, e.created})
+	entries := r.snapshot().entries
+	moves := r.plan.moves(entries)
+	for _, e := range entries {
+		info := KeyInfo{ID: e.id(), Algorithm: e.algorithm, State: e.state, Created: e.created, Since: e.since}
+		for _, m := range moves {
+			switch {
+			case m.ID == info.ID:
+				info.Then, info.At = m.State, m.At
+			case e.state == Active && m.Algorithm == e.algorithm && m.State == Active: // another takes its place
+				info.Then, info.At = Retired, m.At
+			case e.state == Active && m.Algorithm == e.algorithm && m.State == Next:
+				info.Then, info.At = Retired, m.At.Add(r.plan.lead())
+			}
+		}
+		list = append(list, info)
 	}
 	return list
 }
 
-// generate makes a key under the file's lock, unless another process has just done so.
-func (r *KeyRing) generate(algorithm key.Algorithm) (*token.KeySigner, error) {
-	unlock, err := lockFile(r.path+".lock", true)
-	if err != nil {
-		return nil, err
+// snapshot is the ring now. Where another process has changed the file, one caller reads it and the others go on with
+// what they have; a file that cannot be read leaves everybody with that.
+func (r *KeyRing) snapshot() *keys {
+	current := r.current.Load()
+	at := stampOf(r.path)
+	if at == current.stamp || !r.loading.TryLock() {
+		return current
 	}
-	defer unlock()
-	if err := r.reload(); err != nil {
-		return nil, err
+	defer r.loading.Unlock()
+	if at == r.failed {
+		return current
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if signer := r.signers[algorithm]; signer != nil {
-		return signer, nil
+	if err := r.load(); err != nil {
+		r.failed = at
+		r.log.Error("the key ring was changed and cannot be read; the keys stay what they were", "error", err)
 	}
-	made, err := key.Generate(algorithm, "")
-	if err != nil {
-		return nil, err
-	}
-	entries := append(append([]entry(nil), r.entries...), entry{made, Active, r.now().UTC().Truncate(time.Second)})
-	if err := r.save(entries); err != nil {
-		return nil, fmt.Errorf("write the key ring: %w", err)
-	}
-	if err := r.use(entries); err != nil {
-		return nil, err
-	}
-	return r.signers[algorithm], nil
+	return r.current.Load()
 }
 
-// reload reads the file.
-func (r *KeyRing) reload() error {
+// load reads the file. The caller holds loading.
+func (r *KeyRing) load() error {
+	at := stampOf(r.path) // before the text: a change between both is seen at the next look
+	current := r.current.Load()
+	if at == current.stamp {
+		return nil
+	}
 	sealed, err := os.ReadFile(r.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -147,64 +201,74 @@ func (r *KeyRing) reload() error {
 	if err != nil {
 		return fmt.Errorf("key ring: %w", err)
 	}
-	plain, err := r.sealer.Open(sealed)
+	entries, err := unseal(r.sealer, sealed, current.entries, r.now())
 	if err != nil {
 		return fmt.Errorf("key ring %s: %w", r.path, err)
 	}
-	var stored []storedEntry
-	if err := json.Unmarshal(plain, &stored); err != nil {
-		return fmt.Errorf("key ring %s: damaged: not a list of keys", r.path)
-	}
-	var entries []entry
-	for i, s := range stored {
-		private, err := key.ParsePrivate(s.Key)
-		if err != nil {
-			return fmt.Errorf("key ring %s: key %d: %w", r.path, i+1, err)
-		}
-		entries = append(entries, entry{private, s.State, s.Created})
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.use(entries)
+	return r.use(entries, at)
 }
 
-// use puts entries to work. The caller holds the lock.
-func (r *KeyRing) use(entries []entry) error {
+// use puts entries to work. The caller holds loading.
+func (r *KeyRing) use(entries []entry, at stamp) error {
+	next := &keys{entries: entries, signers: map[key.Algorithm]signer{}, stamp: at, renewal: r.current.Load().renewal}
 	var public []key.Public
-	signers := map[key.Algorithm]*token.KeySigner{}
 	for _, e := range entries {
-		public = append(public, e.private.Public())
+		public = append(public, e.public)
 		if e.state == Active {
-			signers[e.private.Public().Algorithm()] = token.NewSigner(e.private)
+			next.signers[e.algorithm] = signer{token.NewSigner(e.private), e.expires}
 		}
 	}
-	set, err := key.NewSet(public...)
-	if err != nil {
+	slices.SortStableFunc(public, func(a, b key.Public) int {
+		return slices.Index(algorithms[:], a.Algorithm()) - slices.Index(algorithms[:], b.Algorithm())
+	})
+	var err error
+	if next.set, err = key.NewSet(public...); err != nil {
 		return fmt.Errorf("key ring %s: %w", r.path, err)
 	}
-	r.entries, r.signers, r.set = entries, signers, set
-	r.version.Add(1)
+	before := r.current.Load()
+	withdrawn := r.announce(before.entries, entries)
+	if withdrawn {
+		next.renewal = make(chan struct{})
+	}
+	r.current.Store(next)
+	if withdrawn {
+		close(before.renewal)
+	}
 	return nil
 }
 
-func (r *KeyRing) save(entries []entry) error {
-	var stored []storedEntry
-	for _, e := range entries {
-		text, err := e.private.JWK()
-		if err != nil {
-			return err
-		}
-		stored = append(stored, storedEntry{text, e.state, e.created})
-	}
-	plain, err := json.Marshal(stored)
+// change changes the ring under the file's lock: what other processes wrote is read, f makes of it what is to be, and
+// that is written and put to work. Where f fails, or leaves everything as it is, nothing is written.
+func (r *KeyRing) change(f func(entries []entry, now time.Time) ([]entry, error)) error {
+	unlock, err := lockFile(r.path+".lock", true)
 	if err != nil {
 		return err
 	}
-	sealed, err := r.sealer.Seal(plain)
+	defer unlock()
+	r.loading.Lock()
+	err = r.load()
+	r.loading.Unlock()
 	if err != nil {
 		return err
 	}
-	return atrest.WriteFile(r.path, sealed)
+	before := r.current.Load().entries
+	after, err := f(before, r.now().UTC().Truncate(time.Second)) // without loading: to make a key takes long
+	if err != nil {
+		return fmt.Errorf("key ring %s: %w", r.path, err)
+	}
+	if slices.EqualFunc(before, after, entry.same) {
+		return nil
+	}
+	sealed, err := seal(r.sealer, after)
+	if err != nil {
+		return fmt.Errorf("key ring %s: %w", r.path, err)
+	}
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	if err := write(r.path, sealed); err != nil {
+		return fmt.Errorf("write the key ring: %w", err)
+	}
+	return r.use(after, stampOf(r.path))
 }
 
 // errLocked is a lock that another process holds.
@@ -238,4 +302,13 @@ func lockFile(path string, wait bool) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return func() { file.Close() }, nil
+}
+
+// names joins the ids of entries.
+func names(entries []entry) string {
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.id())
+	}
+	return strings.Join(all, ", ")
 }

@@ -3,13 +3,16 @@ package issuer
 import (
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/key"
 )
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	c := newCounters(func() int { return 3 })
+	c := newCounters(func() int { return 3 }, func() []KeyInfo {
+		return []KeyInfo{{ID: "k", Algorithm: key.ES256, State: Next, Since: time.Unix(100, 0)}}
+	}, func() time.Time { return time.Unix(190, 0) })
 	for _, name := range []string{runsBegun, mintedWith(key.EdDSA), mintedWith(key.EdDSA), introspected("active"), introspected("inactive")} {
 		c.count(name)
 	}
@@ -19,6 +22,9 @@ func TestMetrics(t *testing.T) {
 # TYPE writ_introspections_total counter
 writ_introspections_total{result="active"} 1
 writ_introspections_total{result="inactive"} 1
+# HELP writ_key_age_seconds How long each key has been in its state, by algorithm, state and kid.
+# TYPE writ_key_age_seconds gauge
+writ_key_age_seconds{alg="ES256",state="next",kid="k"} 90
 # HELP writ_runs Runs registered now.
 # TYPE writ_runs gauge
 writ_runs 3

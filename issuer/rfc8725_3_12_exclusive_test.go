@@ -3,6 +3,7 @@ package issuer_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/token"
@@ -22,7 +23,7 @@ func TestRule3_12MutuallyExclusive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := w.ring.Signer(key.RS256)
+	signer, err := w.ring.Signer(key.RS256, w.clock().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

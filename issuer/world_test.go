@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -56,7 +57,7 @@ func openWorld(t testing.TB, directory string, change func(*issuer.Config)) *wor
 		t.Fatal(err)
 	}
 	data := filepath.Join(directory, "data")
-	if w.ring, err = issuer.OpenKeyRing(data, sealer, w.clock); err != nil {
+	if w.ring, err = issuer.OpenKeyRing(data, sealer, issuer.RingConfig{Rotation: issuer.Rotation{Period: issuer.DefaultPeriod}, Now: w.clock, Log: slog.New(slog.NewTextHandler(w.log, nil))}); err != nil {
 		t.Fatal(err)
 	}
 	store, err := issuer.OpenFileStore(data)
@@ -131,3 +132,5 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.out.String()
 }
+
+func decode(part string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(part) }

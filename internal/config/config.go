@@ -34,6 +34,30 @@ type Issuer struct {
 	Algorithm      key.Algorithm // of tokens that ask for none
 	Identity       []issuer.Rule // what is granted to which runs
 	IntrospectRate float64       // introspections a second for each peer address; 0: the issuer's default
+	Rotation       Rotation
+}
+
+// Rotation says how keys follow one another, in durations like 7d, 36h or 90m.
+type Rotation struct {
+	Period string // how long a key signs; 0: until it is rotated by hand
+	Cache  string // how long relying parties may keep the key set
+}
+
+// Parse reads and checks the durations; its error begins with the key.
+func (r Rotation) Parse() (issuer.Rotation, error) {
+	period, err := issuer.ParsePeriod(r.Period)
+	if err != nil {
+		return issuer.Rotation{}, fmt.Errorf("issuer.rotation.period: %w", err)
+	}
+	cache, err := issuer.ParsePeriod(r.Cache)
+	if err == nil && cache <= 0 {
+		err = fmt.Errorf("%q is not longer than 0", r.Cache)
+	}
+	if err != nil {
+		return issuer.Rotation{}, fmt.Errorf("issuer.rotation.cache: %w", err)
+	}
+	parsed := issuer.Rotation{Period: period, Cache: cache}
+	return parsed, parsed.Validate()
 }
 
 // Server says where the issuer is and where it keeps what it keeps.
@@ -145,6 +169,9 @@ func (c Config) validate() error {
 	if err := (issuer.Config{URL: url, Algorithm: c.Issuer.Algorithm, Identity: c.Issuer.Identity, Rate: c.Issuer.IntrospectRate}).Validate(); err != nil {
 		return c.Blame(err)
 	}
+	if _, err := c.Issuer.Rotation.Parse(); err != nil {
+		return c.Blame(err)
+	}
 	if _, _, err := net.SplitHostPort(c.Server.Listen); err != nil {
 		return c.Blame(fmt.Errorf("server.listen %q: want HOST:PORT", c.Server.Listen))
 	}
@@ -176,6 +203,12 @@ func (l *loader) defaults() error {
 	c := &l.config
 	if c.Issuer.Algorithm == "" {
 		c.Issuer.Algorithm = key.RS256
+	}
+	if c.Issuer.Rotation.Period == "" {
+		c.Issuer.Rotation.Period = "7d"
+	}
+	if c.Issuer.Rotation.Cache == "" {
+		c.Issuer.Rotation.Cache = "1h"
 	}
 	if c.Server.Listen == "" {
 		c.Server.Listen = "127.0.0.1:8080"

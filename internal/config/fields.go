@@ -32,6 +32,8 @@ func fields() []field {
 		{key: "issuer.identity", what: "a list of objects {rule, enabled, env, audiences, files}", pointer: func(c *Config) any { return &c.Issuer.Identity },
 			members: map[string][]string{"": {"rule", "enabled", "env", "audiences", "files"}, "files": {"path", "audience"}}},
 		{key: "issuer.introspectRate", what: "a number", pointer: func(c *Config) any { return &c.Issuer.IntrospectRate }},
+		{key: "issuer.rotation.period", what: "a duration like 7d or 36h, 0 for never", text: true, pointer: func(c *Config) any { return &c.Issuer.Rotation.Period }},
+		{key: "issuer.rotation.cache", what: "a duration like 1h or 90m", text: true, pointer: func(c *Config) any { return &c.Issuer.Rotation.Cache }},
 		{key: "server.listen", what: "HOST:PORT", text: true, pointer: func(c *Config) any { return &c.Server.Listen }},
 		{key: "server.data", what: "a path", text: true, path: true, pointer: func(c *Config) any { return &c.Server.Data }},
 		{key: "server.socket", what: "a path", text: true, path: true, pointer: func(c *Config) any { return &c.Server.Socket }},

@@ -79,6 +79,10 @@ func (l *loader) section(path, section string, value jsontext.Value, place func(
 	}
 	for _, name := range sortedByLine(members, section+".", lines) {
 		full := section + "." + name
+		if len(keys(full)) > 0 { // an object of keys of ours
+			l.section(path, full, members[name], place, lines)
+			continue
+		}
 		f, known := find(full)
 		if !known {
 			l.fail(place(full), "unknown key %q%s; allowed: %s", full, nearest.Suggestion(name, keys(section)), strings.Join(keys(section), ", "))

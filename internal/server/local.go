@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"golang.org/x/net/netutil"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/writ-run/writ/internal/config"
 	"github.com/writ-run/writ/issuer"
@@ -18,6 +19,8 @@ import (
 type Local struct {
 	opened opened
 	web    *http.Server // nil: it answers nobody
+	keep   errgroup.Group
+	stop   context.CancelFunc // of keep
 }
 
 // OpenLocal opens an issuer that answers on a loopback address of its own until Close. Its keys and numbers are in a
@@ -38,7 +41,9 @@ func OpenLocal(c config.Config, log *slog.Logger) (*Local, error) {
 		opened.close()
 		return nil, err
 	}
-	l := &Local{opened, publicServer(handler, log)}
+	ctx, stop := context.WithCancel(context.Background())
+	l := &Local{opened: opened, web: publicServer(handler, log), stop: stop}
+	l.keep.Go(func() error { opened.ring.Keep(ctx); return nil })
 	go func() {
 		if err := l.web.Serve(netutil.LimitListener(listener, maxConns)); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the issuer of this run no longer answers", "error", err)
@@ -71,6 +76,8 @@ func (l *Local) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
 		err = l.web.Shutdown(ctx)
+		l.stop()
+		err = errors.Join(err, l.keep.Wait())
 	}
 	l.opened.close()
 	return err

@@ -95,6 +95,7 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 		Handler: socket, ConnContext: issuer.PeerContext, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 	}
+	servers.Go(func() error { opened.ring.Keep(ctx); return nil })
 	serve(servers, web, webListener)
 	serve(servers, runs, socketListener)
 	servers.Go(func() error {
@@ -129,6 +130,7 @@ func serve(group *errgroup.Group, server *http.Server, listener net.Listener) {
 // opened is an issuer with what it keeps.
 type opened struct {
 	issuer *issuer.Issuer
+	ring   *issuer.KeyRing
 	store  *issuer.FileStore
 }
 
@@ -136,7 +138,7 @@ func (o opened) close() { o.store.Close() }
 
 // open opens the issuer of a data directory.
 func open(c config.Config, directory, url string, log *slog.Logger) (opened, error) {
-	ring, err := openRing(c, directory)
+	ring, err := openRing(c, directory, log)
 	if err != nil {
 		return opened{}, err
 	}
@@ -151,10 +153,10 @@ func open(c config.Config, directory, url string, log *slog.Logger) (opened, err
 		store.Close()
 		return opened{}, c.Blame(err)
 	}
-	return opened{made, store}, nil
+	return opened{made, ring, store}, nil
 }
 
-func openRing(c config.Config, directory string) (*issuer.KeyRing, error) {
+func openRing(c config.Config, directory string, log *slog.Logger) (*issuer.KeyRing, error) {
 	if within(c.Issuer.IdentityFile, directory) {
 		return nil, hinted{
 			c.Blame(fmt.Errorf("issuer.identityFile %q is inside the data directory, whose keys it decrypts", c.Issuer.IdentityFile)),
@@ -165,7 +167,11 @@ func openRing(c config.Config, directory string) (*issuer.KeyRing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return issuer.OpenKeyRing(directory, sealer, nil)
+	rotation, err := c.Issuer.Rotation.Parse()
+	if err != nil {
+		return nil, c.Blame(err)
+	}
+	return issuer.OpenKeyRing(directory, sealer, issuer.RingConfig{Rotation: rotation, Log: log})
 }
 
 func within(path, directory string) bool {
@@ -196,34 +202,6 @@ func defaultURL(c config.Config, address net.Addr) (string, error) {
 		scheme = "https://"
 	}
 	return scheme + net.JoinHostPort(host, port), nil
-}
-
-// Keys lists the keys of the data directory.
-func Keys(_ context.Context, c config.Config) ([]issuer.KeyInfo, error) {
-	if _, err := os.Stat(c.Server.Data); errors.Is(err, os.ErrNotExist) {
-		return []issuer.KeyInfo{}, nil
-	}
-	ring, err := openRing(c, c.Server.Data)
-	if err != nil {
-		return nil, err
-	}
-	return ring.List(), nil
-}
-
-// Export writes the discovery document and the key set of the data directory as static files, and returns their paths.
-func Export(_ context.Context, c config.Config, directory string) ([]string, error) {
-	url, err := standingURL(c)
-	if err != nil {
-		return nil, err
-	}
-	ring, err := openRing(c, c.Server.Data)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := ring.Signer(c.Issuer.Algorithm); err != nil { // an empty set would help nobody
-		return nil, err
-	}
-	return issuer.Export(directory, url, ring)
 }
 
 // standingURL is the issuer URL of `writ serve` with the same configuration.

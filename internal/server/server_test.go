@@ -122,7 +122,7 @@ func TestStandingIssuerMintsWhileServing(t *testing.T) {
 		t.Errorf("ids %+v and %+v", a.IDs, b.IDs)
 	}
 	keys, err := server.Keys(t.Context(), c)
-	if err != nil || len(keys) != 1 {
+	if err != nil || len(keys) != 3 {
 		t.Errorf("keys %v, %v", keys, err)
 	}
 	files, err := server.Export(t.Context(), c, filepath.Join(home, "public"))
