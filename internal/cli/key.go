@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/writ-run/writ/internal/server"
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/key/atrest"
 )
@@ -19,8 +17,8 @@ import (
 const maxKeyFile = 1 << 20
 
 func (a *app) keyVerb() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "Make, convert and list keys", Example: "  writ key generate --out signing.jwk"}
-	cmd.AddCommand(a.keyGenerateVerb(), a.keyConvertVerb(), a.keyListVerb())
+	cmd := &cobra.Command{Use: "key", Short: "Make and convert keys; list, rotate and withdraw the issuer's own", Example: "  writ key generate --out signing.jwk"}
+	cmd.AddCommand(a.keyGenerateVerb(), a.keyConvertVerb(), a.keyListVerb(), a.keyRotateVerb(), a.keyWithdrawVerb())
 	return cmd
 }
 
@@ -120,42 +118,6 @@ A private key gives its public key, unless --private asks for the private one.`,
 	flags.BoolVar(&private, "private", false, "convert the private key")
 	flags.StringVar(&out, "out", "", "file, 0600 (default: standard output)")
 	flags.BoolVar(&force, "force", false, "replace an existing file")
-	return cmd
-}
-
-func (a *app) keyListVerb() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the issuer's own keys",
-		Example: "  writ key list --data /var/lib/writ",
-		Args:    exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := a.loadConfig(cmd)
-			if err != nil {
-				return err
-			}
-			keys, err := server.Keys(cmd.Context(), config)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(keys)
-			}
-			if len(keys) == 0 {
-				_, err := fmt.Fprintf(a.stderr, "writ: no keys in %s yet: `writ serve` makes them at its first start\n", config.Server.Data)
-				return err
-			}
-			table := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(table, "KID\tALGORITHM\tSTATE\tCREATED")
-			for _, k := range keys {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", k.ID, k.Algorithm, k.State, k.Created.UTC().Format("2006-01-02 15:04:05Z"))
-			}
-			return table.Flush()
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	dataFlag(cmd)
 	return cmd
 }
 

@@ -57,17 +57,25 @@ Keys and ids are kept in the data directory; private keys are encrypted to the i
 
 func (a *app) issuerVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "issuer", Short: "Publish what relying parties read", Example: "  writ issuer export public/ --issuer-url https://ci.example.com"}
+	var forget bool
 	export := &cobra.Command{
 		Use:   "export DIR",
 		Short: "Write the discovery document and the key set as static files",
 		Long: `Write .well-known/openid-configuration and .well-known/jwks.json below DIR, for an issuer behind a firewall:
-any web server can publish them at the issuer's URL. Export again after a key rotation.`,
+any web server can publish them at the issuer's URL. From the first export on, a new key signs only some time after it was
+exported (docs/rotation.md): export and publish at least once in every issuer.rotation.period. --forget ends that.`,
 		Example: "  writ issuer export public/ --data /var/lib/writ --issuer-url https://ci.example.com",
-		Args:    exactly("DIR"),
+		Args:    atMost("DIR"),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
+			if forget != (len(arguments) == 0) {
+				return usage(cmd, "%s takes DIR, or --forget", cmd.CommandPath())
+			}
 			config, err := a.loadConfig(cmd)
 			if err != nil {
 				return err
+			}
+			if forget {
+				return server.ForgetExports(cmd.Context(), config)
 			}
 			files, err := server.Export(cmd.Context(), config, arguments[0])
 			for _, file := range files {
@@ -77,6 +85,7 @@ any web server can publish them at the issuer's URL. Export again after a key ro
 		},
 	}
 	export.Flags().String("issuer-url", "", "the issuer's URL (default: the configuration's)")
+	export.Flags().BoolVar(&forget, "forget", false, "nobody reads exported files any more: keys no longer wait for them")
 	dataFlag(export)
 	cmd.AddCommand(export)
 	return cmd
