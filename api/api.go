@@ -2,7 +2,8 @@
 //
 // The issuer's socket registers and mints for any run that its peer may claim, and is never given to one:
 //
-//	POST   /v1/runs             BeginRequest -> one line of Run, and then the connection stays open: the run ends with it
+//	POST   /v1/runs             BeginRequest -> one line of Run, and then the connection stays open: the run ends with it.
+//	                            A line of Notice may follow at any time
 //	POST   /v1/runs/{id}/tokens MintRequest  -> MintAnswer
 //	DELETE /v1/runs/{id}        ends the run
 //	GET    /v1/health           204
@@ -41,6 +42,11 @@ type Run struct {
 	Build  string         `json:"build"`
 	Issuer string         `json:"issuer"`
 	Grant  workload.Grant `json:"grant"`
+}
+
+// Notice is what a server tells a registered run of its own accord. Unknown members are to be ignored.
+type Notice struct {
+	Renew bool `json:"renew,omitempty"` // a key was withdrawn: tokens should be minted anew
 }
 
 // MintRequest asks for one token of a registered run.

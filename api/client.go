@@ -31,7 +31,13 @@ type Client struct {
 	http *http.Client
 
 	mu   sync.Mutex
-	runs map[workload.RunID]io.Closer // the open connections
+	runs map[workload.RunID]*registered
+}
+
+// registered is the open connection of a run.
+type registered struct {
+	close   func() error
+	renewal chan struct{} // closed at the next notice; under Client.mu
 }
 
 // Dial returns the client of the issuer at a URL, unix:///path. Whether it answers is seen at the first call.
@@ -52,7 +58,7 @@ func Dial(url string) (*Client, error) {
 		MaxIdleConnsPerHost: 4,
 		DisableCompression:  true,
 	}
-	return &Client{path: path, http: &http.Client{Transport: transport}, runs: map[workload.RunID]io.Closer{}}, nil
+	return &Client{path: path, http: &http.Client{Transport: transport}, runs: map[workload.RunID]*registered{}}, nil
 }
 
 // Close ends every run of this client.
@@ -60,7 +66,7 @@ func (c *Client) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, connection := range c.runs {
-		connection.Close()
+		connection.close()
 		delete(c.runs, id)
 	}
 	c.http.CloseIdleConnections()
@@ -103,14 +109,41 @@ func (c *Client) Begin(ctx context.Context, s workload.Subject, l workload.Limit
 	}
 	id := workload.RunID(answer.ID)
 	c.mu.Lock()
-	c.runs[id] = closer(func() error { hangUp(); return response.Body.Close() })
+	c.runs[id] = &registered{func() error { hangUp(); return response.Body.Close() }, make(chan struct{})}
 	c.mu.Unlock()
+	go c.listen(id, reader) // ends with the connection
 	return workload.Run{ID: id, IDs: answer.IDs, Build: answer.Build, Issuer: answer.Issuer, Grant: answer.Grant}, nil
 }
 
-type closer func() error
+// listen reads what the server tells of its own accord.
+func (c *Client) listen(id workload.RunID, reader *bufio.Reader) {
+	for {
+		line, err := readLine(reader)
+		if err != nil {
+			return
+		}
+		var notice Notice
+		if err := json.Unmarshal(line, &notice); err != nil || !notice.Renew {
+			continue // of a later version
+		}
+		c.mu.Lock()
+		if r := c.runs[id]; r != nil {
+			close(r.renewal)
+			r.renewal = make(chan struct{})
+		}
+		c.mu.Unlock()
+	}
+}
 
-func (c closer) Close() error { return c() }
+// Renewal is closed when the server says that tokens of a run should be minted anew. It makes Client a workload.Renewer.
+func (c *Client) Renewal(id workload.RunID) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.runs[id]; r != nil {
+		return r.renewal
+	}
+	return nil
+}
 
 // readLine reads one line of at most MaxAnswer bytes.
 func readLine(r *bufio.Reader) ([]byte, error) {
@@ -147,7 +180,7 @@ func (c *Client) End(ctx context.Context, id workload.RunID) error {
 	delete(c.runs, id)
 	c.mu.Unlock()
 	if connection != nil {
-		connection.Close()
+		connection.close()
 	}
 	return err
 }

@@ -164,10 +164,38 @@ func (s *Socket) begin(w http.ResponseWriter, r *http.Request, uid uint32) {
 	if err := controller.Flush(); err != nil {
 		return
 	}
-	select {
-	case <-r.Context().Done():
-	case <-s.closed:
+	renewal := s.issuer.Renewal(run.ID)
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-s.closed:
+			return
+		case <-renewal:
+			renewal = s.issuer.Renewal(run.ID) // before the notice: what comes after it is another one
+		}
+		if !renew(w, controller) {
+			return
+		}
 	}
+}
+
+// noticeTimeout is how long a client may take to read a notice; one that is stuck loses its run.
+const noticeTimeout = 30 * time.Second
+
+// renew tells a client that a key was withdrawn.
+func renew(w http.ResponseWriter, controller *http.ResponseController) bool {
+	line, err := json.Marshal(api.Notice{Renew: true})
+	if err == nil {
+		err = controller.SetWriteDeadline(time.Now().Add(noticeTimeout))
+	}
+	if err == nil {
+		_, err = w.Write(append(line, '\n'))
+	}
+	if err == nil {
+		err = controller.Flush()
+	}
+	return err == nil && controller.SetWriteDeadline(time.Time{}) == nil
 }
 
 // forget ends a run whose connection is gone.

@@ -65,6 +65,7 @@ func (c Config) withDefaults() Config {
 // minter is a workload.Session as this package uses it.
 type minter interface {
 	Mint(ctx context.Context, q workload.Request) (workload.Minted, error)
+	Renewal() <-chan struct{}
 }
 
 // Wrap returns a runtime that delivers the session's identity into every process that it starts.
@@ -138,6 +139,7 @@ type delivered struct {
 
 // deliver mints every token, and only then makes the directory. Its socket answers until end.
 func (w *wrapped) deliver(ctx context.Context) (*delivered, error) {
+	told := w.session.Renewal()
 	files, err := w.mint(ctx)
 	if err != nil {
 		return nil, err
@@ -162,7 +164,7 @@ func (w *wrapped) deliver(ctx context.Context) (*delivered, error) {
 		return nil, err
 	}
 	d.refresh = func() {
-		r := &refresher{mint: w.session, write: made.write, now: w.config.Now, log: w.config.Log}
+		r := &refresher{mint: w.session, renewal: w.session.Renewal, told: told, write: made.write, now: w.config.Now, log: w.config.Log}
 		d.refreshed.Go(func() { r.run(background, files) })
 	}
 	return d, nil

@@ -25,13 +25,15 @@ type file struct {
 	next     time.Time     // when it is to be replaced
 	retry    time.Duration // how long after the last failure; 0: it did not fail
 	expired  bool          // said so
+	renew    bool          // the key of its token was withdrawn: any other is better
+	last     bool          // no token can be longer: it is replaced no more, unless its key is withdrawn
 }
 
 // accept takes a new token, which is due for replacement after two thirds of its life.
 func (f *file) accept(m workload.Minted, now time.Time) {
 	f.token, f.expiry, f.life = m.Token, m.Claims.Expiry.Time(), lifeOf(m)
 	f.next = now.Add(max(f.life*2/3, shortest))
-	f.retry, f.expired = 0, false
+	f.retry, f.expired, f.renew = 0, false, false
 }
 
 func lifeOf(m workload.Minted) time.Duration {
@@ -43,46 +45,65 @@ func lifeOf(m workload.Minted) time.Duration {
 //	fresh --2/3 of life--> mint --ok--> fresh
 //	                         |  \--expires no later than the old one--> the run's limit: the last token
 //	                         \--fails--> the old one stays; again after 1 s, 2 s, ... 1 min
+//	any --key withdrawn--> mint at once
 type refresher struct {
-	mint  minter
-	write func(name, content string) error
-	now   func() time.Time
-	log   *slog.Logger
+	mint minter
+	// renewal is closed when tokens should be replaced at once, and then another is to be had.
+	renewal func() <-chan struct{}
+	told    <-chan struct{} // of renewal, from before the first tokens were minted
+	write   func(name, content string) error
+	now     func() time.Time
+	log     *slog.Logger
 }
 
-// run returns when ctx ends, or when no token can be replaced any more.
+// run returns when ctx ends, or when no token can be replaced any more and none would be told of.
 func (r *refresher) run(ctx context.Context, files []*file) {
-	waiting := append([]*file(nil), files...)
-	for len(waiting) > 0 {
-		first := 0
-		for i, f := range waiting {
-			if f.next.Before(waiting[first].next) {
-				first = i
-			}
-		}
-		f := waiting[first]
-		if nap := f.next.Sub(r.now()); nap > 0 {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(min(nap, longestNap)):
-			}
-			continue
-		}
-		if ctx.Err() != nil {
+	renewal := r.told
+	for ctx.Err() == nil {
+		f := first(files)
+		if f == nil && renewal == nil {
 			return
 		}
-		if r.refresh(ctx, f) {
-			waiting = append(waiting[:first], waiting[first+1:]...)
+		nap := longestNap
+		if f != nil {
+			nap = min(nap, f.next.Sub(r.now()))
+		}
+		select {
+		case <-renewal:
+			renewal = r.renewal()
+			for _, each := range files {
+				each.renew, each.last, each.next = true, false, r.now()
+			}
+			continue
+		default:
+		}
+		if nap <= 0 {
+			f.last = r.refresh(ctx, f)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-renewal: // seen at the next turn
+		case <-time.After(nap):
 		}
 	}
+}
+
+// first is the file that is due first; nil where none is.
+func first(files []*file) (due *file) {
+	for _, f := range files {
+		if !f.last && (due == nil || f.next.Before(due.next)) {
+			due = f
+		}
+	}
+	return due
 }
 
 // refresh replaces one token, and says whether it was the last one.
 func (r *refresher) refresh(ctx context.Context, f *file) (last bool) {
 	minted, err := r.mint.Mint(ctx, workload.Request{Audience: f.audience})
 	// A shorter life that ends no later: no token outlives the run's limit, and the old one is as good.
-	if err == nil && lifeOf(minted) < f.life && !minted.Claims.Expiry.Time().After(f.expiry) {
+	if err == nil && !f.renew && lifeOf(minted) < f.life && !minted.Claims.Expiry.Time().After(f.expiry) {
 		return true
 	}
 	if err == nil {

@@ -42,6 +42,12 @@ func (f *fixture) writes() (count int) {
 // startRefresher starts it in the bubble; the test's context ends it.
 func startRefresher(t *testing.T, life time.Duration, l workload.Limits) *fixture {
 	t.Helper()
+	return startRefresherWith(t, life, l, func() <-chan struct{} { return nil })
+}
+
+// startRefresherWith has it told of withdrawn keys.
+func startRefresherWith(t *testing.T, life time.Duration, l workload.Limits, renewal func() <-chan struct{}) *fixture {
+	t.Helper()
 	f := &fixture{fakeMinter: newMinter(t, usual), written: map[string]string{}, ended: make(chan struct{})}
 	now := func() time.Time {
 		f.clockMu.Lock()
@@ -63,7 +69,7 @@ func startRefresher(t *testing.T, life time.Duration, l workload.Limits) *fixtur
 		file.accept(minted, now())
 		f.written[file.name] = file.token
 	}
-	r := &refresher{mint: session, now: now, log: slog.New(slog.NewTextHandler(&f.log, nil)), write: func(name, content string) error {
+	r := &refresher{mint: session, renewal: renewal, told: renewal(), now: now, log: slog.New(slog.NewTextHandler(&f.log, nil)), write: func(name, content string) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.broken != nil {
@@ -198,6 +204,39 @@ func TestRefreshAfterSuspend(t *testing.T) {
 		sleep(longestNap)
 		if f.writes() != 2 {
 			t.Errorf("%d writes a minute after waking up", f.writes())
+		}
+	})
+}
+
+// TestRenewal is a run whose tokens' key is withdrawn: they are replaced at once, also those that are at the run's limit.
+func TestRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		renewal := make(chan struct{})
+		f := startRefresherWith(t, time.Hour, workload.Limits{Life: 90 * time.Minute}, func() <-chan struct{} { return renewal })
+		withdraw := func() {
+			old := renewal
+			renewal = make(chan struct{})
+			close(old)
+			synctest.Wait()
+		}
+		first := f.content(tokenName)
+		withdraw()
+		if f.writes() != 2 || f.content(tokenName) == first {
+			t.Errorf("%d writes; want both files replaced at once", f.writes())
+		}
+		sleep(80 * time.Minute) // replaced once more, and then at its limit
+		before, last := f.writes(), f.content(tokenName)
+		f.set(func() { f.fail = workload.ErrUnreachable })
+		withdraw()
+		f.set(func() { f.fail = nil })
+		sleep(2 * firstRetry)
+		if f.writes() != before+2 || f.content(tokenName) == last {
+			t.Errorf("%d writes, before %d; want both files replaced, though no token can be longer", f.writes(), before)
+		}
+		sleep(5 * time.Minute)
+		if f.writes() != before+2 {
+			t.Errorf("%d writes; want no more", f.writes())
 		}
 	})
 }
