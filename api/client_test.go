@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -113,5 +114,49 @@ func TestHangsUp(t *testing.T) {
 	err := begin(t, socket(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	if !errors.Is(err, workload.ErrUnreachable) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestNotices: a run is told that a key was withdrawn; what it does not understand it leaves alone.
+func TestNotices(t *testing.T) {
+	t.Parallel()
+	more := make(chan string)
+	path := socket(t, func(w http.ResponseWriter, r *http.Request) {
+		controller := http.NewResponseController(w)
+		for _, line := range []string{`{"id":"a"}`, `{"later":1}`, `what?`} {
+			io.WriteString(w, line+"\n")
+		}
+		controller.Flush()
+		for {
+			select {
+			case line := <-more:
+				io.WriteString(w, line+"\n")
+				controller.Flush()
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	client, err := api.Dial("unix://" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	run, err := client.Begin(t.Context(), workload.Subject{Team: "t"}, workload.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		renewal := client.Renewal(run.ID)
+		select {
+		case <-renewal:
+			t.Fatal("told of nothing")
+		default:
+		}
+		more <- `{"renew":true,"later":1}`
+		<-renewal
+	}
+	if client.Renewal("another") != nil {
+		t.Error("a run that is not there is told of something")
 	}
 }

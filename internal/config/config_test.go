@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/internal/config"
 )
@@ -107,6 +108,29 @@ func TestIdentityRules(t *testing.T) {
 	}
 }
 
+// TestRotation sets the keys of an object within a section.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	o, home := world(t, "{ issuer: {\n  rotation: {\n    period: '14d',\n  },\n} }")
+	c, err := config.Load(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotation, err := c.Issuer.Rotation.Parse()
+	if err != nil || rotation.Period != 14*24*time.Hour || rotation.Cache != time.Hour {
+		t.Errorf("got %+v, %v", rotation, err)
+	}
+	for _, v := range c.Values() {
+		if v.Key == "issuer.rotation.period" && v.Origin != filepath.Join(home, "project", "writ.jsonnet")+":3" {
+			t.Errorf("it comes from %s", v.Origin)
+		}
+	}
+	o.Environ = append(o.Environ, "WRIT_ISSUER_ROTATION_PERIOD=0")
+	if c, err = config.Load(t.Context(), o); err != nil || c.Issuer.Rotation.Period != "0" {
+		t.Errorf("got %+v, %v", c.Issuer.Rotation, err)
+	}
+}
+
 // TestMistakes: each with its message.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
@@ -117,6 +141,10 @@ func TestMistakes(t *testing.T) {
 		"{ issuer: { url: 1 } }":                                `writ.jsonnet:1: issuer.url: want text, not this number`,
 		"{ issuer: { url: 'http://a.b' } }":                     `writ.jsonnet:1: issuer.url "http://a.b": plain http is for loopback only`,
 		"{ issuer: { algorithm: 'HS256' } }":                    `writ.jsonnet:1: issuer.algorithm: algorithm "HS256" is not one of RS256, ES256, EdDSA`,
+		"{ issuer: { rotation: 7 } }":                           `writ.jsonnet:1: issuer.rotation: want an object, not this number`,
+		"{ issuer: { rotation: {\n  perid: '7d' } } }":          `writ.jsonnet:2: unknown key "issuer.rotation.perid"; did you mean "period"?; allowed: period, cache`,
+		"{ issuer: { rotation: {\n  period: '1h' } } }":         `writ.jsonnet:2: issuer.rotation.period 1h is shorter than 25h5m: `,
+		"{ issuer: { rotation: {\n  cache: '0' } } }":           `writ.jsonnet:2: issuer.rotation.cache: "0" is not longer than 0`,
 		"{ issuer: { introspectRate: '5' } }":                   `writ.jsonnet:1: issuer.introspectRate: want a number, not text`,
 		"{ issuer: { introspectRate: -5 } }":                    `writ.jsonnet:1: issuer.introspectRate -5 is negative`,
 		"{ issuer: { identity: {} } }":                          `issuer.identity: want a list of objects {rule, enabled, env, audiences, files}, not an object`,

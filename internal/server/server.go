@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/writ-run/writ/internal/config"
@@ -25,16 +24,8 @@ import (
 	"github.com/writ-run/writ/key/atrest"
 )
 
-// The bounds of connections. The socket's answers stream for as long as a run lives, so that they have no write timeout.
-const (
-	headerTimeout = 10 * time.Second
-	readTimeout   = 30 * time.Second
-	writeTimeout  = 30 * time.Second
-	idleTimeout   = 2 * time.Minute
-	stopTimeout   = 10 * time.Second
-	maxHeader     = 64 << 10
-	maxConns      = 4096
-)
+// stopTimeout bounds how long answers that have begun may take when a server stops.
+const stopTimeout = 10 * time.Second
 
 // Ready says where a server answers.
 type Ready struct {
@@ -65,7 +56,8 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 			return err
 		}
 	}
-	webListener, err := overTLS(netutil.LimitListener(listener, maxConns), c, log)
+	bounds := publicBounds()
+	webListener, err := overTLS(bounds.limit(listener), c, log)
 	if err != nil {
 		return err
 	}
@@ -90,10 +82,10 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 	socket := issuer.NewSocket(opened.issuer, uint32(os.Geteuid()), allow)
 
 	servers, ctx := errgroup.WithContext(ctx)
-	web := publicServer(public, log)
-	runs := &http.Server{
+	web := bounds.server(public, log)
+	runs := &http.Server{ // its answers stream for as long as a run lives, so that they have no write timeout
 		Handler: socket, ConnContext: issuer.PeerContext, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: bounds.header, IdleTimeout: bounds.idle, MaxHeaderBytes: bounds.headerBytes,
 	}
 	servers.Go(func() error { opened.ring.Keep(ctx); return nil })
 	serve(servers, web, webListener)
@@ -108,13 +100,6 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 	log.Info("issuer is ready", "url", url, "listen", listener.Addr().String(), "socket", c.Server.Socket, "data", c.Server.Data)
 	ready(Ready{IssuerURL: url, Address: listener.Addr().String(), Socket: c.Server.Socket})
 	return servers.Wait()
-}
-
-func publicServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), MaxHeaderBytes: maxHeader,
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-	}
 }
 
 // serve runs a server until it is shut down.
