@@ -1,10 +1,13 @@
 package issuer
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -31,7 +34,7 @@ const (
 type entry struct {
 	algorithm key.Algorithm
 	public    key.Public
-	private   key.Private       // empty once it has retired
+	private   *private          // nil once it has retired
 	sum       [sha256.Size]byte // of the text that it was read from
 
 	state    State
@@ -41,6 +44,38 @@ type entry struct {
 	expires  time.Time // by then every token that it may have signed has expired; a whole hour
 	exported time.Time // when it was first in exported files; zero: never
 	asked    bool      // next: a rotation was asked for, so that it does not wait for the period to end
+}
+
+// private is a private half that is read when it is first needed: to check an RSA key takes over a millisecond, which the
+// request that finds the ring changed should not wait for. It is a key.Signer.
+type private struct {
+	public key.Public
+	read   func() (key.Private, error)
+}
+
+func newPrivate(k key.Private) *private {
+	return &private{k.Public(), func() (key.Private, error) { return k, nil }}
+}
+
+// readPrivate reads it from its text, which stays out of sight of fmt.
+func readPrivate(public key.Public, text []byte) *private {
+	return &private{public, sync.OnceValues(func() (key.Private, error) {
+		k, err := key.ParsePrivate(text)
+		if err == nil && !k.Public().Equal(public) {
+			err = errors.New("its private and its public half are of different keys")
+		}
+		return k, err
+	})}
+}
+
+func (p *private) Public() key.Public { return p.public }
+
+func (p *private) Sign(ctx context.Context, input []byte) ([]byte, error) {
+	k, err := p.read()
+	if err != nil {
+		return nil, err
+	}
+	return k.Sign(ctx, input)
 }
 
 // id is empty for a key that is only thought of.
@@ -53,7 +88,7 @@ func (e entry) ahead(now time.Time) bool {
 
 // retire ends an active key's signing.
 func (e *entry) retire(now time.Time) {
-	e.state, e.since, e.private = Retired, now, key.Private{}
+	e.state, e.since, e.private = Retired, now, nil
 	e.until = later(now, e.expires).Add(clockLeeway)
 }
 
@@ -67,7 +102,8 @@ func wholeHour(t time.Time) time.Time {
 
 // storedEntry is an entry as it rests, inside the encryption.
 type storedEntry struct {
-	Key      jsontext.Value `json:"key"` // private; of a retired one public
+	Key      jsontext.Value `json:"key,omitzero"` // private; none of a retired one
+	Public   jsontext.Value `json:"public,omitzero"`
 	State    State          `json:"state"`
 	Created  time.Time      `json:"created"`
 	Since    time.Time      `json:"since,omitzero"`
@@ -83,18 +119,21 @@ func (e entry) stored() (storedEntry, error) {
 		Expires: e.expires, Exported: e.exported, Asked: e.asked,
 	}
 	var err error
-	if e.state == Retired {
-		s.Key, err = json.Marshal(e.public)
-	} else {
-		s.Key, err = e.private.JWK()
+	if s.Public, err = json.Marshal(e.public); err != nil || e.state == Retired {
+		return s, err
 	}
+	k, err := e.private.read()
+	if err != nil {
+		return s, err
+	}
+	s.Key, err = k.JWK()
 	return s, err
 }
 
-// entry reads it back; known are entries that need not be parsed again, since checking an RSA key takes long.
+// entry reads it back; known are entries that need not be read again.
 func (s storedEntry) entry(known []entry, now time.Time) (entry, error) {
 	e := entry{
-		sum: sha256.Sum256(s.Key), state: s.State, created: s.Created, since: s.Since, until: s.Until,
+		sum: s.sum(), state: s.State, created: s.Created, since: s.Since, until: s.Until,
 		expires: s.Expires, exported: s.Exported, asked: s.Asked,
 	}
 	if e.since.IsZero() { // written before keys rotated
@@ -107,17 +146,26 @@ func (s storedEntry) entry(known []entry, now time.Time) (entry, error) {
 		}
 	}
 	var err error
-	switch s.State {
-	case Next, Active:
-		e.private, err = key.ParsePrivate(s.Key)
-		e.public = e.private.Public()
-	case Retired:
-		e.public, err = key.ParsePublic(s.Key)
-	default:
+	switch {
+	case s.State != Next && s.State != Active && s.State != Retired:
 		err = fmt.Errorf("state %.20q; want %s, %s or %s", string(s.State), Next, Active, Retired)
+	case s.Public != nil:
+		e.public, err = key.ParsePublic(s.Public)
+	default: // written before keys rotated
+		var k key.Private
+		k, err = key.ParsePrivate(s.Key)
+		e.public = k.Public()
+	}
+	if s.State != Retired {
+		e.private = readPrivate(e.public, s.Key)
 	}
 	e.algorithm = e.public.Algorithm()
 	return e, err
+}
+
+// sum tells a key from every other, and from itself without its private half.
+func (s storedEntry) sum() [sha256.Size]byte {
+	return sha256.Sum256(slices.Concat(s.Public, []byte{0}, s.Key))
 }
 
 // seal writes entries as they rest.
@@ -128,7 +176,7 @@ func seal(s *atrest.Sealer, entries []entry) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		entries[i].sum = sha256.Sum256(one.Key)
+		entries[i].sum = one.sum()
 		stored = append(stored, one)
 	}
 	plain, err := json.Marshal(stored)

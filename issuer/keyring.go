@@ -91,7 +91,17 @@ func OpenKeyRing(directory string, s *atrest.Sealer, c RingConfig) (*KeyRing, er
 	r.current.Store(&keys{renewal: make(chan struct{})})
 	r.loading.Lock()
 	defer r.loading.Unlock()
-	return r, r.load()
+	if err := r.load(); err != nil {
+		return nil, err
+	}
+	for _, e := range r.current.Load().entries { // who starts is told now, not at the first token
+		if e.private != nil {
+			if _, err := e.private.read(); err != nil {
+				return nil, fmt.Errorf("key ring %s: %s key %s: %w", r.path, e.state, e.id(), err)
+			}
+		}
+	}
+	return r, nil
 }
 
 // algorithms are all of ours, in the order in which keys are published: a verifier that looks at no kid tries RS256 first.

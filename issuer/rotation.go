@@ -201,7 +201,7 @@ func (p plan) take(entries []entry, m Move, now time.Time) ([]entry, []Move, err
 		if err != nil {
 			return nil, nil, err
 		}
-		e := entry{algorithm: m.Algorithm, private: made, public: made.Public(), state: Next, created: now, since: now}
+		e := entry{algorithm: m.Algorithm, private: newPrivate(made), public: made.Public(), state: Next, created: now, since: now}
 		return append(entries, e), []Move{{now, m.Algorithm, e.id(), Next}}, nil
 	}
 	var done []Move
