@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 )
 
 // TestNobodyWaitsForANewKey: while a key is being made, which takes long, the ring signs, verifies and publishes; and what
@@ -16,7 +17,7 @@ import (
 func TestNobodyWaitsForANewKey(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	sealer, err := key.OpenSealer(filepath.Join(directory, "identity"))
+	sealer, err := atrest.OpenSealer(filepath.Join(directory, "identity"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestNobodyWaitsForANewKey(t *testing.T) {
 func TestDamagedFile(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	sealer, err := key.OpenSealer(filepath.Join(directory, "identity"))
+	sealer, err := atrest.OpenSealer(filepath.Join(directory, "identity"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestDamagedFile(t *testing.T) {
 func TestRingOfBefore(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	sealer, err := key.OpenSealer(filepath.Join(directory, "identity"))
+	sealer, err := atrest.OpenSealer(filepath.Join(directory, "identity"))
 	if err != nil {
 		t.Fatal(err)
 	}

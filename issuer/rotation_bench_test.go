@@ -12,6 +12,7 @@ import (
 
 	"github.com/writ-run/writ/issuer"
 	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/workload"
 )
 
@@ -46,7 +47,7 @@ func benchmarkRotating(b *testing.B, algorithm key.Algorithm) {
 		}
 		return append(into, time.Since(begin))
 	}
-	sealer, err := key.OpenSealer(filepath.Join(w.directory, "identity", "id"))
+	sealer, err := atrest.OpenSealer(filepath.Join(w.directory, "identity", "id"))
 	if err != nil {
 		b.Fatal(err)
 	}
