@@ -39,11 +39,12 @@ type entry struct {
 
 	state    State
 	created  time.Time
-	since    time.Time // when it came into its state; for a next one: since when it is published
-	until    time.Time // retired: when it goes
-	expires  time.Time // by then every token that it may have signed has expired; a whole hour
-	exported time.Time // when it was first in exported files; zero: never
-	asked    bool      // next: a rotation was asked for, so that it does not wait for the period to end
+	since    time.Time     // when it came into its state; for a next one: since when it is published
+	until    time.Time     // retired: when it goes
+	expires  time.Time     // by then every token that it may have signed has expired; a whole hour
+	exported time.Time     // when it was first in exported files; zero: never
+	lead     time.Duration // next: how long it is to be published before it signs, at least
+	asked    bool          // next: a rotation was asked for, so that it does not wait for the period to end
 }
 
 // private is a private half that is read when it is first needed: to check an RSA key takes over a millisecond, which the
@@ -110,13 +111,14 @@ type storedEntry struct {
 	Until    time.Time      `json:"until,omitzero"`
 	Expires  time.Time      `json:"expires,omitzero"`
 	Exported time.Time      `json:"exported,omitzero"`
+	Lead     int64          `json:"lead,omitzero"` // seconds
 	Asked    bool           `json:"asked,omitzero"`
 }
 
 func (e entry) stored() (storedEntry, error) {
 	s := storedEntry{
 		State: e.state, Created: e.created, Since: e.since, Until: e.until,
-		Expires: e.expires, Exported: e.exported, Asked: e.asked,
+		Expires: e.expires, Exported: e.exported, Lead: int64(e.lead / time.Second), Asked: e.asked,
 	}
 	var err error
 	if s.Public, err = json.Marshal(e.public); err != nil || e.state == Retired {
@@ -134,7 +136,7 @@ func (e entry) stored() (storedEntry, error) {
 func (s storedEntry) entry(known []entry, now time.Time) (entry, error) {
 	e := entry{
 		sum: s.sum(), state: s.State, created: s.Created, since: s.Since, until: s.Until,
-		expires: s.Expires, exported: s.Exported, asked: s.Asked,
+		expires: s.Expires, exported: s.Exported, lead: time.Duration(s.Lead) * time.Second, asked: s.Asked,
 	}
 	if e.since.IsZero() { // written before keys rotated
 		e.since, e.expires = s.Created, wholeHour(now.Add(workload.MaxLife))

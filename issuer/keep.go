@@ -119,7 +119,7 @@ func (r *KeyRing) Static() bool { return isStatic(r.snapshot().entries) }
 // same tells whether nothing has changed.
 func (e entry) same(other entry) bool {
 	return e.state == other.state && e.public.Equal(other.public) && e.created.Equal(other.created) && e.since.Equal(other.since) &&
-		e.until.Equal(other.until) && e.expires.Equal(other.expires) && e.exported.Equal(other.exported) && e.asked == other.asked
+		e.until.Equal(other.until) && e.expires.Equal(other.expires) && e.exported.Equal(other.exported) && e.lead == other.lead && e.asked == other.asked
 }
 
 // announce logs each key's change of state, whichever process made it, and tells whether one was withdrawn.
@@ -145,7 +145,7 @@ func (r *KeyRing) announce(before, after []entry) (withdrawn bool) {
 		}
 		switch e.state {
 		case Next:
-			r.log.Info("key is published, and will sign", "kid", e.id(), "alg", e.algorithm, "earliest", e.since.Add(r.plan.lead()))
+			r.log.Info("key is published, and will sign", "kid", e.id(), "alg", e.algorithm, "earliest", e.since.Add(max(e.lead, r.plan.lead())))
 			if static {
 				r.log.Warn("key waits to be exported: relying parties may read the files of `writ issuer export`", "kid", e.id(), "alg", e.algorithm)
 			}

@@ -121,9 +121,10 @@ func (p plan) moves(entries []entry) []Move {
 			continue
 		}
 		e := entries[next]
-		at := e.since.Add(p.lead())
+		lead := max(e.lead, p.lead())
+		at := e.since.Add(lead)
 		if static {
-			at = later(at, e.exported.Add(p.lead()))
+			at = later(at, e.exported.Add(lead))
 		}
 		if active >= 0 && !e.asked {
 			if p.Period == 0 {
@@ -159,14 +160,21 @@ func of(entries []entry, a key.Algorithm, s State) int {
 // due tells whether advance has something to do.
 func (p plan) due(entries []entry, now time.Time) bool {
 	return slices.ContainsFunc(p.moves(entries), func(m Move) bool { return !m.At.IsZero() && !m.At.After(now) }) ||
-		slices.ContainsFunc(entries, func(e entry) bool { return e.ahead(now) })
+		slices.ContainsFunc(entries, func(e entry) bool { return e.ahead(now) || p.tooShort(e) })
 }
+
+// tooShort is a wait that was begun by a process with another configuration: a command line without the server's file,
+// say. The longest of all counts.
+func (p plan) tooShort(e entry) bool { return e.state == Next && e.lead < p.lead() }
 
 // advance takes every step whose time has come. Where the clock was set back, what is in its future begins now: waits
 // grow longer by that, never shorter. A key that has retired keeps its end: its tokens carry the clock of then.
 func (p plan) advance(entries []entry, now time.Time) (after []entry, done []Move, err error) {
 	after = slices.Clone(entries)
 	for i, e := range after {
+		if p.tooShort(e) {
+			after[i].lead = p.lead()
+		}
 		if e.ahead(now) {
 			after[i].since = now
 			if e.exported.After(now) {
@@ -201,7 +209,7 @@ func (p plan) take(entries []entry, m Move, now time.Time) ([]entry, []Move, err
 		if err != nil {
 			return nil, nil, err
 		}
-		e := entry{algorithm: m.Algorithm, private: newPrivate(made), public: made.Public(), state: Next, created: now, since: now}
+		e := entry{algorithm: m.Algorithm, private: newPrivate(made), public: made.Public(), state: Next, created: now, since: now, lead: p.lead()}
 		return append(entries, e), []Move{{now, m.Algorithm, e.id(), Next}}, nil
 	}
 	var done []Move
@@ -237,7 +245,9 @@ func (p plan) rotate(entries []entry, algorithms []key.Algorithm, immediately bo
 			done = append(done, taken...)
 		}
 	}
-	after, due, err := p.advance(after, now)
+	asked := p // and no more: the period is the business of whoever keeps the ring
+	asked.Period = 0
+	after, due, err := asked.advance(after, now)
 	return after, append(done, due...), err
 }
 

@@ -221,6 +221,39 @@ func TestRotationByAnotherProcess(t *testing.T) {
 	}
 }
 
+// TestCommandWithoutConfiguration: a command line that knows nothing of the server's long cache and period rotates no key
+// too early, and none that it was not asked for.
+func TestCommandWithoutConfiguration(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, issuer.Rotation{Cache: 12 * time.Hour})
+	server := h.open(key.EdDSA, key.ES256)
+	first := h.sign(server, time.Hour)
+	h.rotation = issuer.Rotation{Period: issuer.DefaultPeriod}
+	command := h.open(key.EdDSA, key.ES256)
+	h.move(2 * issuer.DefaultPeriod)
+	rotate := func() {
+		t.Helper()
+		if _, err := command.Rotate([]key.Algorithm{key.EdDSA}, false, false); err != nil {
+			t.Fatal(err)
+		}
+		h.tend(server)
+	}
+	rotate()
+	if n := len(server.List()); n != 3 { // two that sign, and one next
+		t.Errorf("%d keys: %v", n, states(server))
+	}
+	h.move(12*time.Hour + 5*time.Minute - time.Second)
+	rotate()
+	if h.sign(server, time.Hour) != first {
+		t.Error("the command had a key sign before the server's relying parties can know it")
+	}
+	h.move(time.Second)
+	rotate()
+	if h.sign(server, time.Hour) == first {
+		t.Error("it does not sign")
+	}
+}
+
 // TestServerWasDown for three periods: the old key signs on until its successor has been published for long enough.
 func TestServerWasDown(t *testing.T) {
 	t.Parallel()
