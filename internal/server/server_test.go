@@ -15,7 +15,7 @@ import (
 )
 
 // directory is a short path of the test's own, so that a socket fits.
-func directory(t *testing.T) string {
+func directory(t testing.TB) string {
 	t.Helper()
 	path, err := os.MkdirTemp("", "writ-server")
 	if err != nil {
@@ -25,7 +25,7 @@ func directory(t *testing.T) string {
 	return path
 }
 
-func load(t *testing.T, home string, sets ...string) config.Config {
+func load(t testing.TB, home string, sets ...string) config.Config {
 	t.Helper()
 	file := filepath.Join(home, "writ.jsonnet")
 	if err := os.WriteFile(file, []byte("{}"), 0o600); err != nil {
@@ -42,7 +42,7 @@ func load(t *testing.T, home string, sets ...string) config.Config {
 }
 
 // serve starts a server that ends with the test.
-func serve(t *testing.T, c config.Config) server.Ready {
+func serve(t testing.TB, c config.Config) server.Ready {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan server.Ready, 1)
@@ -67,7 +67,7 @@ func serve(t *testing.T, c config.Config) server.Ready {
 }
 
 // session registers a run at a server, as `writ run --server` does.
-func session(t *testing.T, r server.Ready) *workload.Session {
+func session(t testing.TB, r server.Ready) *workload.Session {
 	t.Helper()
 	client, err := api.Dial("unix://" + r.Socket)
 	if err != nil {
