@@ -15,7 +15,6 @@ import (
 
 	"github.com/writ-run/writ/internal/ratio"
 	"github.com/writ-run/writ/test/nginxtest"
-	"github.com/writ-run/writ/test/vaulttest"
 	"github.com/writ-run/writ/workload"
 )
 
@@ -26,10 +25,6 @@ const connections = 16
 // party reads, over connections that stay open: at least 0.4 x nginx that serves the same bytes as files (a time of 2.5 x
 // at most), at least 0.9 x a bare handler of net/http that writes them (1.11 x).
 func BenchmarkPublished(b *testing.B) {
-	path, missing := nginxtest.Find()
-	if missing != "" {
-		vaulttest.Unavailable(b, missing)
-	}
 	ready := serve(b, load(b, directory(b)))
 	if _, err := session(b, ready).Mint(b.Context(), workload.Request{}); err != nil { // makes the key
 		b.Fatal(err)
@@ -45,7 +40,7 @@ func BenchmarkPublished(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	nginx := nginxtest.Start(b, path, files, `
+	nginx := nginxtest.Start(b, files, `
 		sendfile on;
 		tcp_nopush on;
 		keepalive_requests 1000000000;
