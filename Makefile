@@ -44,8 +44,8 @@ fuzz: ## run each fuzz target for FUZZTIME (default 20s)
 		done; \
 	done
 
-golden: ## rewrite the golden files: the command line's, and the good and bad tokens
-	WRIT_UPDATE_GOLDEN=1 $(GO) test ./internal/cli ./token
+golden: ## rewrite the golden files: the command line's, the good and bad tokens, what other people's libraries say
+	WRIT_UPDATE_GOLDEN=1 $(GO) test ./internal/cli ./token ./test/verifiers
 
 clean: ## remove what build made
 	rm -rf $(BIN) internal/cli/player.bin

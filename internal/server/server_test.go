@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,4 +159,15 @@ func TestLocalIssuers(t *testing.T) {
 			t.Errorf("issuer %s", s.Run().Issuer)
 		}
 	}
+}
+
+// abandonSocket leaves a socket at which nobody listens, as a killed server does.
+func abandonSocket(t *testing.T, path string) {
+	t.Helper()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.SetUnlinkOnClose(false)
+	listener.Close()
 }
