@@ -1,6 +1,7 @@
 package verifiers
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -208,8 +209,49 @@ func TestNginxWithHTTPS(t *testing.T) {
 		"a certificate of none that Debian knows": guard(t, "https://localhost:"+port, resolver, names),
 	} {
 		wrong.refused(t, name, http.StatusInternalServerError, "Authorization", "Bearer "+good)
-		if log := wrong.nginx.Log(); !strings.Contains(log, "certificate") {
-			t.Errorf("%s: nginx's log says nothing of it:\n%s", name, log)
+		// The log comes by another way than the answer.
+		if err := wrong.nginx.Ready(func() error {
+			if !strings.Contains(wrong.nginx.Log(), "certificate") {
+				return errors.New("nginx's log says nothing of it")
+			}
+			return nil
+		}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestNginxAloneLetsEverybodyIn is why the page has a script: /introspect answers 200 to a bad token too.
+func TestNginxAloneLetsEverybodyIn(t *testing.T) {
+	t.Parallel()
+	issuer := issuertest.Start(t)
+	directory := t.TempDir()
+	save(t, filepath.Join(directory, "hello"), "hello")
+	server := nginxtest.Start(t, directory, `server {
+		listen LISTEN;
+		root .;
+		location / { auth_request /_introspect; }
+		location = /_introspect {
+			internal;
+			proxy_method POST;
+			proxy_pass_request_body off;
+			proxy_set_header Content-Length "";
+			proxy_pass `+issuer.URL+`/introspect;
+		}
+	}`)
+	for _, bad := range issuer.Bad(t, audience) {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+server.Address+"/hello", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+bad.Raw)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s; the page says that everybody comes in", bad.Name, answer.Status)
 		}
 	}
 }
