@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 
@@ -77,7 +77,7 @@ func (i *Issuer) Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &router{prefix: u.Path, routes: routes}, nil
+	return &router{prefix: u.Path, routes: routes, nosniff: []string{"nosniff"}}, nil
 }
 
 func healthy(w http.ResponseWriter, _ *http.Request) {
@@ -92,12 +92,13 @@ type route struct {
 
 // router takes exact paths and nothing else.
 type router struct {
-	prefix string
-	routes map[string]route
+	prefix  string
+	routes  map[string]route
+	nosniff []string // shared by all answers
 }
 
 func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header()["X-Content-Type-Options"] = t.nosniff
 	found, ok := t.routes[r.URL.Path]
 	if !ok && t.prefix != "" {
 		if rest, below := strings.CutPrefix(r.URL.Path, t.prefix); below {
@@ -131,33 +132,45 @@ func refuse(w http.ResponseWriter, status int, code, description string) {
 // static is a document that never changes while the process lives.
 type static struct {
 	body   []byte
-	header http.Header
+	etag   string
+	header []field // a list: it is gone through for every answer
+}
+
+// field is a header field; its values are shared by all answers.
+type field struct {
+	name   string
+	values []string
 }
 
 func newStatic(body []byte) *static {
 	sum := sha256.Sum256(body)
-	return &static{body, http.Header{
-		"Content-Type":   {"application/json"},
-		"Cache-Control":  {"public, max-age=" + strconv.Itoa(maxAge)},
-		"Etag":           {`"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`},
-		"Content-Length": {strconv.Itoa(len(body))},
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	return &static{body, etag, []field{
+		{"Cache-Control", []string{"public, max-age=" + strconv.Itoa(maxAge)}},
+		{"Etag", []string{etag}},
 		// Public documents, which a page of anyone may read.
-		"Access-Control-Allow-Origin": {"*"},
+		{"Access-Control-Allow-Origin", []string{"*"}},
+		// Not of an answer without a body: these stand last.
+		{"Content-Type", []string{"application/json"}},
+		{"Content-Length", []string{strconv.Itoa(len(body))}},
 	}}
 }
 
 func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	for name, values := range s.header {
-		header[name] = values
+	const ofBody = 2 // the last fields of the header
+	header, fields := w.Header(), s.header
+	match := r.Header["If-None-Match"]
+	fresh := len(match) > 0 && matches(match[0], s.etag)
+	if fresh {
+		fields = fields[:len(fields)-ofBody]
 	}
-	if match := r.Header.Get("If-None-Match"); match != "" && matches(match, s.header.Get("Etag")) {
-		delete(header, "Content-Length")
-		delete(header, "Content-Type")
+	for _, f := range fields {
+		header[f.name] = f.values
+	}
+	switch {
+	case fresh:
 		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	if r.Method != http.MethodHead {
+	case r.Method != http.MethodHead:
 		w.Write(s.body)
 	}
 }
@@ -174,29 +187,27 @@ func matches(header, etag string) bool {
 
 // jwks is the key set; it is encoded anew only when the ring has changed.
 type jwks struct {
-	keys *KeyRing
+	keys    *KeyRing
+	current atomic.Pointer[encoded]
+}
 
-	mu      sync.RWMutex
-	of      *keys
-	current *static
+// encoded is the key set of the ring at one moment.
+type encoded struct {
+	of *keys
+	*static
 }
 
 func (j *jwks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	snapshot := j.keys.snapshot()
-	j.mu.RLock()
-	current := j.current
-	fresh := current != nil && j.of == snapshot
-	j.mu.RUnlock()
-	if !fresh {
+	current := j.current.Load()
+	if current == nil || current.of != snapshot {
 		body, err := snapshot.set.MarshalJSON()
 		if err != nil {
 			refuse(w, http.StatusInternalServerError, "server_error", "the key set cannot be written")
 			return
 		}
-		current = newStatic(body)
-		j.mu.Lock()
-		j.of, j.current = snapshot, current
-		j.mu.Unlock()
+		current = &encoded{snapshot, newStatic(body)}
+		j.current.Store(current) // of an older moment, where two are at it: the next request sees that
 	}
 	current.ServeHTTP(w, r)
 }
