@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -214,6 +215,18 @@ func (a *app) printReport(report token.Report, refusal error, claims workload.Id
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(result)
 	}
+	if err := printChecks(a.stdout, report); err != nil {
+		return err
+	}
+	if refusal != nil {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.stdout, "verified: %s\n", safe(claims.Subject))
+	return err
+}
+
+// printChecks prints the checks as a table.
+func printChecks(w io.Writer, report token.Report) error {
 	var lines strings.Builder
 	table := tabwriter.NewWriter(&lines, 0, 4, 2, ' ', 0)
 	for _, check := range report {
@@ -228,13 +241,11 @@ func (a *app) printReport(report token.Report, refusal error, claims workload.Id
 		return err
 	}
 	for line := range strings.Lines(lines.String()) {
-		fmt.Fprintln(a.stdout, strings.TrimRight(line, " \n"))
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
 	}
-	if refusal != nil {
-		return nil
-	}
-	_, err := fmt.Fprintf(a.stdout, "verified: %s\n", safe(claims.Subject))
-	return err
+	return nil
 }
 
 func orDash(text string) string {
