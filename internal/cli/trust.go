@@ -23,7 +23,7 @@ type trustFlags struct {
 	instanceVars, claims []string
 	algorithm, token     string
 	caFile, keysFile     string
-	server, data, format string
+	server, format       string
 	party                trust.Party
 }
 
