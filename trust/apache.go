@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/writ-run/writ/token"
@@ -13,9 +14,10 @@ import (
 // apache is the Apache HTTP server with mod_auth_openidc as an OAuth 2.0 resource server.
 //
 // mod_auth_openidc's documentation is auth_openidc.conf and its wiki, "Authorization"; what it does was read in 2.4.12
-// (src/oauth.c, src/authz.c): of a token verified with OIDCOAuthVerifyJwksUri it checks the signature and, where they are
-// there, exp and nbf. Neither iss nor aud: `Require claim` must. `Require claim NAME:VALUE` compares text, numbers,
-// booleans, and the elements of a list; `NAME~REGEX` matches text.
+// (src/oauth.c, src/authz.c) and tested against it: of a token verified with OIDCOAuthVerifyJwksUri it checks the signature
+// and, where it is there, exp. Neither iss nor aud nor nbf: `Require claim` must, of the first two. `Require claim
+// NAME:VALUE` compares text, numbers, booleans, and the elements of a list; `NAME~REGEX` matches text. The key set must be
+// on https.
 type apache struct{}
 
 func (apache) Name() string  { return "apache" }
@@ -50,7 +52,8 @@ func (v apache) Plan(w Wish) (*Plan, error) {
 	p.Job = fileOrSource(w, scope, "apache", "use it: curl -H \"Authorization: Bearer $(cat FILE)\" ...")
 	p.Notes = []string{
 		"mod_auth_openidc checks neither iss nor aud of such a token by itself: keep these two lines in every <Location>",
-		"it takes a token without exp; the issuer makes none",
+		"it takes a token without exp, or before nbf; the issuer makes none",
+		"a signature cannot say that the run has ended; where that matters, OIDCOAuthIntrospectionEndpoint asks the issuer each time",
 		"Terraform has no resource for it",
 	}
 	if len(w.Keys.Keys()) > 0 {
@@ -60,10 +63,13 @@ func (v apache) Plan(w Wish) (*Plan, error) {
 	return p, nil
 }
 
-// require is one directive. Its argument is one word of the configuration: quoted, with quotes and backslashes escaped
-// (Apache's ap_getword_conf); the module takes it apart at the first ":" or "~".
+// require is one directive. httpd takes its argument apart three times: for ${variables} when it reads the file, as an
+// expression with %{variables}, $1 and escapes for each request, and then as words; the module cuts the word at the first
+// ":" or "~". So quotes and backslashes are escaped for the words, and then backslashes, $ and % for the expression,
+// ${ in octal so that the file shows none.
 func (apache) require(claim, operator, value string) string {
-	return `Require claim "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(claim+operator+value) + `"`
+	word := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(claim+operator+value) + `"`
+	return "Require claim " + strings.NewReplacer(`\`, `\\`, "${", `\044{`, "$", `\$`, "%", `\%`).Replace(word)
 }
 
 // translate writes a node as lines.
@@ -72,7 +78,7 @@ func (v apache) translate(n node, refused *refuser) []string {
 	case all:
 		return v.group("RequireAll", n.parts, refused)
 	case anyOf:
-		if !total(n) {
+		if !total(n) && !oneClaim(n.parts) {
 			refused.add(n, "in an alternative it cannot tell a claim that is missing")
 			return nil
 		}
@@ -82,6 +88,18 @@ func (v apache) translate(n node, refused *refuser) []string {
 	}
 	refused.add(n, "it has words only for claims that equal a value or match a pattern, joined by and, or")
 	return nil
+}
+
+// oneClaim tells whether all parts compare the same claim: where it is missing, none holds.
+func oneClaim(parts []node) bool {
+	for _, part := range parts {
+		first, is1 := parts[0].(compare)
+		c, is2 := part.(compare)
+		if !is1 || !is2 || !slices.Equal(first.path, c.path) {
+			return false
+		}
+	}
+	return true
 }
 
 func (v apache) group(name string, parts []node, refused *refuser) []string {
@@ -101,12 +119,6 @@ func (v apache) compare(c compare, refused *refuser) []string {
 	if strings.ContainsAny(c.path[0], ":~. ") || len(c.path) > 1 {
 		refused.add(c, "it has words only for whole claims")
 		return nil
-	}
-	for _, value := range c.values {
-		if s, is := value.(string); is && strings.Contains(s, "${") {
-			refused.add(c, "its configuration would take ${ for a variable")
-			return nil
-		}
 	}
 	var lines []string
 	if globs, known := c.globs(); known {
@@ -144,18 +156,18 @@ func (v apache) compare(c compare, refused *refuser) []string {
 
 func (v apache) commands(w Wish, lines []string) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# Debian's paths; the module is libapache2-mod-auth-openidc.\nOIDCOAuthVerifyJwksUri %s\nOIDCOAuthRemoteUserClaim sub\n", apacheWord(w.jwks()))
+	fmt.Fprintf(&out, "OIDCOAuthVerifyJwksUri %s\nOIDCOAuthRemoteUserClaim sub\n", apacheWord(w.jwks()))
 	if w.CA != "" {
-		out.WriteString("OIDCCABundlePath /etc/apache2/writ-ca.pem\n")
+		out.WriteString("OIDCCABundlePath writ-ca.pem\n") // below ServerRoot
 	}
 	fmt.Fprintf(&out, "<Location %s>\n  AuthType oauth20\n  <RequireAll>\n", apacheWord(w.Location))
 	for _, line := range lines {
 		out.WriteString("    " + line + "\n")
 	}
 	out.WriteString("  </RequireAll>\n</Location>\n")
-	commands := "# As root on the server.\n" + hereDocument("cat >/etc/apache2/conf-available/writ.conf", out.String())
+	commands := "# As root on the server (Debian; the module is libapache2-mod-auth-openidc).\n" + "cd \"${APACHE_CONFDIR:-/etc/apache2}\"\n" + hereDocument("cat >conf-available/writ.conf", out.String())
 	if w.CA != "" {
-		commands += hereDocument("cat >/etc/apache2/writ-ca.pem", w.CA)
+		commands += hereDocument("cat >writ-ca.pem", w.CA)
 	}
 	return commands + "a2enmod auth_openidc && a2enconf writ && apachectl configtest && apachectl graceful\n"
 }
@@ -170,7 +182,12 @@ func (apache) judge(w Wish, conditions []node, s Sample) token.Report {
 	j.algorithm("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")
 	j.issuer(w)
 	j.audience(w.Audience)
-	j.times(0, 0)
+	if _, there := s.Claims["exp"]; there {
+		j.expiry(0)
+	} else {
+		j.check("exp", "none, or in the future", "missing", true)
+	}
+	j.check("REMOTE_USER", "sub is text", j.got("sub"), j.text("sub") != "")
 	for _, n := range conditions {
 		j.condition(n)
 	}

@@ -76,23 +76,28 @@ func (j *judge) audience(want string) {
 	j.check("aud", want, j.got("aud"), slices.Contains(list, any(want)))
 }
 
-// times checks exp, nbf and iat with the party's leeways.
+// times checks exp and nbf with the party's leeways.
 func (j *judge) times(expLeeway, nbfLeeway time.Duration) {
-	at := func(claim string) (time.Time, string) {
-		seconds, is := j.sample.Claims[claim].(float64)
-		if !is {
-			return time.Time{}, "missing"
-		}
-		t := time.Unix(int64(seconds), 0).UTC()
-		return t, t.Format(time.RFC3339)
-	}
+	j.expiry(expLeeway)
+	nbf, got := j.at("nbf")
 	now := j.sample.Now.UTC()
-	if exp, got := at("exp"); true {
-		j.check("exp", "after "+now.Format(time.RFC3339)+leeway(expLeeway), got, !exp.IsZero() && now.Before(exp.Add(expLeeway)))
+	j.check("nbf", "not after "+now.Format(time.RFC3339)+leeway(nbfLeeway), got, !nbf.After(now.Add(nbfLeeway)))
+}
+
+func (j *judge) expiry(within time.Duration) {
+	exp, got := j.at("exp")
+	now := j.sample.Now.UTC()
+	j.check("exp", "after "+now.Format(time.RFC3339)+leeway(within), got, !exp.IsZero() && now.Before(exp.Add(within)))
+}
+
+// at is the instant of a claim, and how it is shown.
+func (j *judge) at(claim string) (time.Time, string) {
+	seconds, is := j.sample.Claims[claim].(float64)
+	if !is {
+		return time.Time{}, "missing"
 	}
-	if nbf, got := at("nbf"); true {
-		j.check("nbf", "not after "+now.Format(time.RFC3339)+leeway(nbfLeeway), got, !nbf.After(now.Add(nbfLeeway)))
-	}
+	t := time.Unix(int64(seconds), 0).UTC()
+	return t, t.Format(time.RFC3339)
 }
 
 func leeway(d time.Duration) string {

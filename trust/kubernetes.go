@@ -16,7 +16,7 @@ import (
 // Kubernetes' documentation (reference/access-authn-authz/authentication, "Authentication configuration from a file",
 // v1 since 1.34, v1beta1 since 1.30), tested against a real kube-apiserver 1.34:
 //   - issuer.url is https, without query and fragment, and equals iss; keys are discovered there or at discoveryURL;
-//   - exp is required and has no leeway; nbf has five minutes (coreos/go-oidc);
+//   - exp is required and has no leeway; nbf has one minute (coreos/go-oidc 2);
 //   - RS256 to PS512, so not EdDSA;
 //   - claimValidationRules hold for every token of the issuer, and an issuer stands in the configuration once. So names
 //     become groups, which RBAC binds, and only a rule of the user's becomes a claimValidationRule.
@@ -31,7 +31,7 @@ func (kubernetes) About() string {
 const kubernetesPrefix = "writ:"
 
 // kubernetesLeeway is go-oidc's for nbf.
-const kubernetesLeeway = 5 * time.Minute
+const kubernetesLeeway = time.Minute
 
 var kubernetesName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$`)
 
@@ -204,6 +204,7 @@ func (v kubernetes) judge(w Wish, rules []node, who func(map[string]any) string,
 	iat, _ := s.Claims["iat"].(float64)
 	life := time.Duration(exp-iat) * time.Second
 	j.check("life", "at most 24h0m0s", life.String(), iat > 0 && life <= 24*time.Hour)
+	j.check("username", "sub is text", j.got("sub"), j.text("sub") != "")
 	for _, n := range rules {
 		j.condition(n)
 	}

@@ -1,7 +1,6 @@
 package trust_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,7 +24,7 @@ import (
 // TestMain is also the clients that the printed commands call: this binary under another name, speaking to the real
 // server.
 func TestMain(m *testing.M) {
-	client := map[string]func([]string) error{"vault": vaultClient, "kubectl": kubectlClient, "aws": awsClient}[filepath.Base(os.Args[0])]
+	client := map[string]func([]string) error{"vault": vaultClient, "kubectl": kubectlClient, "aws": awsClient, "a2enmod": nothing, "a2enconf": nothing, "apachectl": nothing}[filepath.Base(os.Args[0])]
 	if client == nil {
 		os.Exit(m.Run())
 	}
@@ -43,7 +42,7 @@ func runCommands(t *testing.T, commands string, environment ...string) string {
 		t.Fatal(err)
 	}
 	directory, clients := t.TempDir(), t.TempDir()
-	for _, name := range []string{"vault", "kubectl", "aws"} {
+	for _, name := range []string{"vault", "kubectl", "aws", "a2enmod", "a2enconf", "apachectl"} {
 		if err := os.Symlink(self, filepath.Join(clients, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +127,7 @@ func awsClient(arguments []string) error {
 	return os.WriteFile(arguments[1]+".json", text, 0o600)
 }
 
-// token signs claims with an issuer's key.
+// sign signs claims with an issuer's key.
 func sign(t *testing.T, k key.Private, claims map[string]any) string {
 	t.Helper()
 	raw, err := token.NewSigner(k).SignToken(t.Context(), "JWT", claims)
@@ -236,15 +235,8 @@ func agree(t *testing.T, plan *trust.Plan, k key.Private, wish trust.Wish, real 
 	return admitted, refused
 }
 
-// indent makes JSON one line.
-func compact(t *testing.T, text string) string {
-	t.Helper()
-	var out bytes.Buffer
-	if err := json.Compact(&out, []byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
-}
+// nothing is what a command of the machine's own does in a test.
+func nothing([]string) error { return nil }
 
 func readJSON(t *testing.T, path string) map[string]any {
 	t.Helper()

@@ -26,7 +26,7 @@ func party(t *testing.T, name string) trust.Party {
 func TestVault(t *testing.T) {
 	t.Parallel()
 	issuer := issuertest.Start(t)
-	vault := vaulttest.Start(t)
+	vault, current := vaulttest.Start(t), vaulttest.StartMethod(t)
 	k := issuerKey(t, issuer, key.RS256)
 	wishes := []trust.Wish{
 		{Run: workload.Subject{Team: "main", Pipeline: "web"}},
@@ -54,6 +54,12 @@ func TestVault(t *testing.T) {
 			return status == 200, fmt.Sprint(answer["errors"])
 		}
 		admitted, refused := agree(t, plan, k, wish, login)
+		// Today's Vault, whose method is always at auth/jwt.
+		runCommands(t, strings.ReplaceAll(plan.Commands[strings.Index(plan.Commands, "vault write"):], "auth/"+wish.Mount, "auth/jwt"), "VAULT_ADDR="+current.URL)
+		agree(t, plan, k, wish, func(raw string) (bool, string) {
+			_, answer := current.As(t, "", "POST", "auth/jwt/login", map[string]any{"role": wish.Role, "jwt": raw})
+			return answer["auth"] != nil, fmt.Sprint(answer["errors"])
+		})
 		if admitted == 0 || refused == 0 {
 			t.Errorf("%+v: %d admitted, %d refused", wish.Run, admitted, refused)
 		}
@@ -118,6 +124,11 @@ func TestVaultForgets(t *testing.T) {
 	}
 	if status, answer := login(claims); status == 200 || !strings.Contains(answer, "not a string or list") {
 		t.Errorf("a number: %d, %s", status, answer)
+	}
+	current := vaulttest.StartMethod(t)
+	runCommands(t, plan.Commands[strings.Index(plan.Commands, "vault write"):], "VAULT_ADDR="+current.URL)
+	if _, answer := current.As(t, "", "POST", "auth/jwt/login", map[string]any{"role": "web", "jwt": sign(t, k, claims)}); answer["auth"] == nil {
+		t.Errorf("a number, of a later Vault: %v", answer)
 	}
 	wish.Rule = `team == "some-team"`
 	if plan, err = party(t, "vault").Plan(wish); err != nil {
