@@ -2,6 +2,7 @@ package trust_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -24,7 +25,10 @@ import (
 // TestMain is also the clients that the printed commands call: this binary under another name, speaking to the real
 // server.
 func TestMain(m *testing.M) {
-	client := map[string]func([]string) error{"vault": vaultClient, "kubectl": kubectlClient, "aws": awsClient, "a2enmod": nothing, "a2enconf": nothing, "apachectl": nothing}[filepath.Base(os.Args[0])]
+	client := map[string]func([]string) error{
+		"vault": vaultClient, "kubectl": kubectlClient, "aws": awsClient,
+		"az": record, "gcloud": record, "a2enmod": record, "a2enconf": record, "apachectl": record,
+	}[filepath.Base(os.Args[0])]
 	if client == nil {
 		os.Exit(m.Run())
 	}
@@ -42,7 +46,7 @@ func runCommands(t *testing.T, commands string, environment ...string) string {
 		t.Fatal(err)
 	}
 	directory, clients := t.TempDir(), t.TempDir()
-	for _, name := range []string{"vault", "kubectl", "aws", "a2enmod", "a2enconf", "apachectl"} {
+	for _, name := range []string{"vault", "kubectl", "aws", "az", "gcloud", "a2enmod", "a2enconf", "apachectl"} {
 		if err := os.Symlink(self, filepath.Join(clients, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -235,8 +239,19 @@ func agree(t *testing.T, plan *trust.Plan, k key.Private, wish trust.Wish, real 
 	return admitted, refused
 }
 
-// nothing is what a command of the machine's own does in a test.
-func nothing([]string) error { return nil }
+// record is a client that keeps what it was called with, a line of JSON for each call.
+func record(arguments []string) error {
+	text, err := json.Marshal(arguments)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(filepath.Base(os.Args[0])+".calls", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(text, '\n'))
+	return errors.Join(err, file.Close())
+}
 
 func readJSON(t *testing.T, path string) map[string]any {
 	t.Helper()

@@ -8,7 +8,7 @@ import (
 
 // modules are those below test/ that are programs, the longest build first, with the package that is built.
 var modules = [...]struct{ name, pkg string }{
-	{"kube-apiserver", "."}, {"minio", "github.com/minio/minio"}, {"vaultdev", "."}, {"kubectl", "."}, {"vaultjwt", "."}, {"awsclient", "."},
+	{"kube-apiserver", "."}, {"minio", "github.com/minio/minio"}, {"vaultdev", "."}, {"kubectl", "."}, {"vaultjwt", "."}, {"awsclient", "."}, {"hcl", "."},
 }
 
 // TestBuild builds every program, as many at a time as tests run: `make components` runs this alone, so that tests
