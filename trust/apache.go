@@ -165,11 +165,13 @@ func (v apache) commands(w Wish, lines []string) string {
 		out.WriteString("    " + line + "\n")
 	}
 	out.WriteString("  </RequireAll>\n</Location>\n")
-	commands := "# As root on the server (Debian; the module is libapache2-mod-auth-openidc).\n" + "cd \"${APACHE_CONFDIR:-/etc/apache2}\"\n" + hereDocument("cat >conf-available/writ.conf", out.String())
+	// One for each location.
+	name := "writ" + strings.NewReplacer("-", "--", "/", "-", "~", "_7e", "_", "__").Replace(strings.TrimSuffix(w.Location, "/"))
+	commands := "# As root on the server (Debian; the module is libapache2-mod-auth-openidc).\n" + "cd \"${APACHE_CONFDIR:-/etc/apache2}\"\n" + hereDocument("cat >conf-available/"+name+".conf", out.String())
 	if w.CA != "" {
 		commands += hereDocument("cat >writ-ca.pem", w.CA)
 	}
-	return commands + "a2enmod auth_openidc && a2enconf writ && apachectl configtest && apachectl graceful\n"
+	return commands + "a2enmod auth_openidc && a2enconf " + name + " && apachectl configtest && apachectl graceful\n"
 }
 
 func apacheWord(word string) string {

@@ -38,7 +38,7 @@ func TestApache(t *testing.T) {
 			t.Fatal(err)
 		}
 		runCommands(t, plan.Commands, "APACHE_CONFDIR="+etc)
-		configuration, err := os.ReadFile(filepath.Join(etc, "conf-available", "writ.conf"))
+		configuration, err := os.ReadFile(filepath.Join(etc, "conf-available", "writ-protected.conf"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,8 @@ const (
 	awsLeeway    = 5 * time.Minute
 	awsMaxToken  = 20000
 	awsMaxURL    = 255
+	awsMinSub    = 6 // documented of the answer; nobody has seen it enforced, so it is a note
+	awsMaxSub    = 255
 	awsMaxPolicy = 2048
 )
 
@@ -75,7 +77,7 @@ func (v aws) Plan(w Wish) (*Plan, error) {
 	}}}
 	p := &Plan{Audience: w.Audience, Scope: scope, wish: w, Commands: v.commands(w, policy), Terraform: v.terraform(w, condition)}
 	p.Job = fileOrSource(w, scope, "aws", "AWS_WEB_IDENTITY_TOKEN_FILE is set for it; set AWS_ROLE_ARN to arn:aws:iam::"+w.Account+":role/"+w.Role)
-	p.Notes = v.notes(w)
+	p.Notes = v.notes(w, globs)
 	p.judge = func(s Sample) token.Report { return v.judge(w, policy, globs, s) }
 	return p, nil
 }
@@ -201,11 +203,16 @@ func (aws) terraform(w Wish, condition map[string]any) string {
 	return out
 }
 
-func (aws) notes(w Wish) []string {
+func (aws) notes(w Wish, subs [][]string) []string {
 	notes := []string{
 		"a provider is made once for an account; where it is there, add the audience: aws iam add-client-id-to-open-id-connect-provider",
 		"AWS takes a token for up to five minutes after exp",
 		"the session of the role outlives the run: up to an hour here (max-session-duration)",
+	}
+	for _, globs := range subs {
+		if literal(globs) && len(globs[0]) < awsMinSub {
+			notes = append(notes, fmt.Sprintf("sub has %d characters; AWS documents %d to %d", len(globs[0]), awsMinSub, awsMaxSub))
+		}
 	}
 	if len(w.Keys.Keys()) > 0 {
 		notes = append(notes, "AWS takes no keys, it fetches them: publish the output of `writ issuer export` at the issuer's URL")
@@ -225,7 +232,7 @@ func (aws) judge(w Wish, policy map[string]any, subs [][]string, s Sample) token
 	j.times(awsLeeway, awsLeeway)
 	j.size("token size", s.Bytes, 4, awsMaxToken)
 	sub := j.text("sub")
-	j.size("sub size", len(sub), 6, 255)
+	j.size("sub size", len(sub), 1, awsMaxSub)
 	for _, globs := range subs {
 		matched := false
 		var want []string

@@ -72,7 +72,11 @@ func (v gcp) Plan(w Wish) (*Plan, error) {
 	scope := cmp.Or(w.Scope, w.defaultScope())
 	p := &Plan{Audience: w.Audience, Scope: scope, wish: w}
 	p.Commands, p.Terraform = v.commands(w, condition, mapping), v.terraform(w, condition, mapping)
-	p.Job = fileOrSource(w, scope, "gcp", "a credential configuration for it: gcloud iam workload-identity-pools create-cred-config "+strings.TrimPrefix(v.provider(w), "//iam.googleapis.com/")+" --credential-source-file=FILE --output-file=gcp.json")
+	account := ""
+	if w.ServiceAccount != "" {
+		account = " --service-account=" + w.ServiceAccount
+	}
+	p.Job = fileOrSource(w, scope, "gcp", "a credential configuration for it: gcloud iam workload-identity-pools create-cred-config "+strings.TrimPrefix(v.provider(w), "//iam.googleapis.com/")+" --credential-source-file=FILE --output-file=gcp.json"+account)
 	p.Notes = []string{
 		"the pool must hold no other provider: whatever is let into it has the role",
 		"a deleted pool or provider keeps its name for 30 days",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // reference is an HCL expression, written as it stands.
@@ -122,8 +123,10 @@ func quoteHCL(s string) string {
 		case (r == '$' || r == '%') && strings.HasPrefix(s[i+1:], "{"):
 			out.WriteRune(r)
 			out.WriteRune(r)
-		case r < ' ' || r == 0x7f:
+		case !unicode.IsPrint(r) && r < 0x10000:
 			fmt.Fprintf(&out, `\u%04x`, r)
+		case !unicode.IsPrint(r):
+			fmt.Fprintf(&out, `\U%08x`, r)
 		default:
 			out.WriteRune(r)
 		}

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -158,7 +159,10 @@ func (kubernetes) configuration(w Wish, rules []node) string {
 }
 
 func (kubernetes) roleBinding(w Wish, bound kubernetesSubject) (string, map[string]any) {
-	metadata := map[string]any{"name": "writ-" + strings.ReplaceAll(w.Role, ":", "-")}
+	// One for each that is bound: a second pipeline's must not take the place of the first's.
+	sum := sha256.Sum256([]byte(bound.kind + " " + bound.name))
+	role := strings.ReplaceAll(w.Role, ":", "-")
+	metadata := map[string]any{"name": fmt.Sprintf("writ-%.200s-%x", role, sum[:4])}
 	kindOf := "ClusterRoleBinding"
 	if w.Namespace != "" {
 		kindOf, metadata["namespace"] = "RoleBinding", w.Namespace
