@@ -48,6 +48,10 @@ func (v apache) Plan(w Wish) (*Plan, error) {
 		return nil, err
 	}
 	scope := cmp.Or(w.Scope, w.defaultScope())
+	compiled, err := compile(conditions)
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{Audience: w.Audience, Scope: scope, wish: w, Commands: v.commands(w, lines)}
 	p.Job = fileOrSource(w, scope, "apache", "use it: curl -H \"Authorization: Bearer $(cat FILE)\" ...")
 	p.Notes = []string{
@@ -59,7 +63,7 @@ func (v apache) Plan(w Wish) (*Plan, error) {
 	if len(w.Keys.Keys()) > 0 {
 		p.Notes = append(p.Notes, "the keys are read from the issuer's URL, not from a file: publish the output of `writ issuer export` there")
 	}
-	p.judge = func(s Sample) token.Report { return v.judge(w, conditions, s) }
+	p.judge = func(s Sample) token.Report { return v.judge(w, compiled, s) }
 	return p, nil
 }
 
@@ -178,7 +182,7 @@ func apacheWord(word string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
 }
 
-func (apache) judge(w Wish, conditions []node, s Sample) token.Report {
+func (apache) judge(w Wish, conditions []ruled, s Sample) token.Report {
 	j := &judge{sample: s}
 	j.issuerURL(w, 0, false)
 	j.algorithm("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")

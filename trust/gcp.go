@@ -70,6 +70,10 @@ func (v gcp) Plan(w Wish) (*Plan, error) {
 	}
 	mapping := v.mapping(conditions)
 	scope := cmp.Or(w.Scope, w.defaultScope())
+	compiled, err := compile(conditions)
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{Audience: w.Audience, Scope: scope, wish: w}
 	p.Commands, p.Terraform = v.commands(w, condition, mapping), v.terraform(w, condition, mapping)
 	account := ""
@@ -81,7 +85,7 @@ func (v gcp) Plan(w Wish) (*Plan, error) {
 		"the pool must hold no other provider: whatever is let into it has the role",
 		"a deleted pool or provider keeps its name for 30 days",
 	}
-	p.judge = func(s Sample) token.Report { return v.judge(w, conditions, condition, mapping, s) }
+	p.judge = func(s Sample) token.Report { return v.judge(w, compiled, condition, mapping, s) }
 	return p, nil
 }
 
@@ -173,7 +177,7 @@ func (v gcp) terraform(w Wish, condition string, mapping map[string]any) string 
 	return out + resource("google_project_iam_member", name, attribute{"project", w.Project}, attribute{"role", w.Role}, member)
 }
 
-func (gcp) judge(w Wish, conditions []node, condition string, mapping map[string]any, s Sample) token.Report {
+func (gcp) judge(w Wish, conditions []ruled, condition string, mapping map[string]any, s Sample) token.Report {
 	j := &judge{sample: s}
 	j.issuerURL(w, 0, len(w.Keys.Keys()) == 0)
 	j.algorithm("RS256", "ES256")

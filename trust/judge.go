@@ -117,18 +117,13 @@ func (j *judge) size(name string, n, least, most int) {
 }
 
 // condition checks one condition as policy does: for parties whose words for it say exactly the same.
-func (j *judge) condition(n node) {
-	holds, err := evaluator([]node{n})
-	got := "false"
-	if err == nil && holds(j.sample.Claims) {
-		got = "true"
+func (j *judge) condition(r ruled) {
+	holds := r.holds(j.sample.Claims)
+	got := fmt.Sprint(holds)
+	if c, is := r.node.(compare); is && c.op != unequal {
+		got = j.got(c.path...)
 	}
-	if c, is := n.(compare); is && c.op != unequal {
-		value := j.got(c.path...)
-		j.check("condition", n.String(), value, got == "true")
-		return
-	}
-	j.check("condition", n.String(), got, got == "true")
+	j.check("condition", r.String(), got, holds)
 }
 
 // host is the issuer URL without its scheme.

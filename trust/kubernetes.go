@@ -74,6 +74,10 @@ func (v kubernetes) Plan(w Wish) (*Plan, error) {
 		return nil, err
 	}
 	scope := cmp.Or(w.Scope, w.defaultScope())
+	compiled, err := compile(rules)
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{Audience: w.Audience, Scope: scope, wish: w}
 	p.Commands, p.Terraform = v.commands(w, rules, bound), v.terraform(w, bound)
 	p.Job = fileOrSource(w, scope, "kubernetes", "use it: kubectl --token=\"$(cat FILE)\" ...")
@@ -86,7 +90,7 @@ func (v kubernetes) Plan(w Wish) (*Plan, error) {
 	if len(w.Keys.Keys()) > 0 {
 		p.Notes = append(p.Notes, "kube-apiserver takes no keys, it fetches them: where it cannot reach the issuer, put the output of `writ issuer export` on a server that it can, and name that one's discovery document as discoveryURL")
 	}
-	p.judge = func(s Sample) token.Report { return v.judge(w, rules, who, s) }
+	p.judge = func(s Sample) token.Report { return v.judge(w, compiled, who, s) }
 	return p, nil
 }
 
@@ -197,7 +201,7 @@ func (v kubernetes) terraform(w Wish, bound kubernetesSubject) string {
 			attribute{"subject", block{{"api_group", "rbac.authorization.k8s.io"}, {"kind", bound.kind}, {"name", bound.name}}})
 }
 
-func (v kubernetes) judge(w Wish, rules []node, who func(map[string]any) string, s Sample) token.Report {
+func (v kubernetes) judge(w Wish, rules []ruled, who func(map[string]any) string, s Sample) token.Report {
 	j := &judge{sample: s}
 	j.issuerURL(w, 0, false)
 	j.algorithm("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")

@@ -37,6 +37,7 @@ func TestKubernetes(t *testing.T) {
 		{Rule: `!has("runtime") || has("instance_vars.env") && instance_vars["a/b~c"] == "x" || runtime startsWith "oc"`},
 		{Run: workload.Subject{Team: `m/a'i"n $x`, Pipeline: "日本 😀"}, Rule: `team contains "\"" && pipeline != "\\" && "kubernetes" in aud`},
 	}
+	inForce := ""
 	for i, wish := range wishes {
 		wish.Issuer, wish.CA, wish.Role = issuer.URL, string(issuer.Authority.PEM), "reader"
 		plan, err := party(t, "kubernetes").Plan(wish)
@@ -48,7 +49,10 @@ func TestKubernetes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server.Configure(t, string(configuration))
+		if string(configuration) != inForce { // names alone do not change it
+			server.Configure(t, string(configuration))
+			inForce = string(configuration)
+		}
 		path := "api/v1/configmaps"
 		if wish.Namespace != "" {
 			path = "api/v1/namespaces/web/configmaps"

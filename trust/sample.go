@@ -118,7 +118,7 @@ func runIn(claims map[string]any) workload.Subject {
 type Other struct {
 	Who      string `json:"who"`
 	Admitted bool   `json:"admitted"`
-	Meant    bool   `json:"meant"`          // the wish covers it; admitted without being meant is a hole
+	Meant    bool   `json:"meant"`          // admitted, and the wish covers it; admitted and not meant is a hole
 	Wide     bool   `json:"wide,omitempty"` // admitted, meant, and hardly what anybody wants: another team
 }
 
@@ -159,6 +159,7 @@ func (p *Plan) Others(s Sample) ([]Other, error) {
 				other.Admitted = true
 			}
 		}
+		other.Meant = other.Meant && other.Admitted
 		other.Wide = other.Admitted && who == anotherTeam
 		others = append(others, other)
 	}
@@ -186,7 +187,7 @@ func (p *Plan) intent() (func(claims map[string]any) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	holds, err := evaluator(conditions)
+	rules, err := compile(conditions)
 	if err != nil {
 		return nil, err
 	}
@@ -194,28 +195,33 @@ func (p *Plan) intent() (func(claims map[string]any) bool, error) {
 		audience, _ := claims["aud"].([]any)
 		expiry, _ := claims["exp"].(float64)
 		issued, _ := claims["iat"].(float64)
-		return claims["iss"] == p.wish.Issuer && slices.Contains(audience, any(p.Audience)) && expiry > issued && holds(claims)
+		return claims["iss"] == p.wish.Issuer && slices.Contains(audience, any(p.Audience)) && expiry > issued &&
+			!slices.ContainsFunc(rules, func(r ruled) bool { return !r.holds(claims) })
 	}, nil
 }
 
-// evaluator evaluates conditions as policy does.
-func evaluator(conditions []node) (func(claims map[string]any) bool, error) {
-	rules := make([]policy.Rule, len(conditions))
+// ruled is a condition with the rule that it is to policy.
+type ruled struct {
+	node
+	rule policy.Rule
+}
+
+func compile(conditions []node) ([]ruled, error) {
+	out := make([]ruled, len(conditions))
 	for i, condition := range conditions {
 		rule, err := policy.Compile(condition.String())
 		if err != nil {
 			return nil, fmt.Errorf("condition %s: %w", condition, err)
 		}
-		rules[i] = rule
+		out[i] = ruled{condition, rule}
 	}
-	return func(claims map[string]any) bool {
-		for _, rule := range rules {
-			if held, _ := rule.Eval(claims); !held {
-				return false
-			}
-		}
-		return true
-	}, nil
+	return out, nil
+}
+
+// holds tells whether the condition holds, as policy does.
+func (r ruled) holds(claims map[string]any) bool {
+	held, _ := r.rule.Eval(claims) // an error refuses
+	return held
 }
 
 func deepCopy(object map[string]any) map[string]any {
