@@ -2,6 +2,7 @@ package trust
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -99,6 +100,8 @@ func (v gcp) check(w Wish) error {
 		return fmt.Errorf("role %q is not a role, like roles/storage.objectViewer", w.Role)
 	case w.ServiceAccount != "" && !gcpAccount.MatchString(w.ServiceAccount):
 		return fmt.Errorf("service account %q is not an address like NAME@PROJECT.iam.gserviceaccount.com", w.ServiceAccount)
+	case w.CA != "":
+		return errors.New("a CA of your own: Google fetches keys only where the certificate is of a public authority; give the keys")
 	case len(w.Audience) > gcpMaxAudience:
 		return fmt.Errorf("audience has %d characters; Google takes at most %d", len(w.Audience), gcpMaxAudience)
 	}

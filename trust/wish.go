@@ -1,7 +1,10 @@
 package trust
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
@@ -61,12 +64,32 @@ func (w Wish) check() error {
 			return fmt.Errorf("%s %+q has a control character or is not UTF-8; no token has such a value", field.name, field.value)
 		}
 	}
+	if err := checkCA(w.CA); err != nil {
+		return err
+	}
 	if w.Run.Team != "" {
 		if err := w.Run.Validate(); err != nil {
 			return err
 		}
 	} else if w.Run.Pipeline != "" || w.Run.Job != "" || w.Run.Task != "" || len(w.Run.InstanceVars) > 0 {
 		return errors.New("a pipeline or job without its team: any team can have one of that name")
+	}
+	return nil
+}
+
+// checkCA takes certificates and nothing else: what stands in the file is printed, and a private key must not be.
+func checkCA(text string) error {
+	for rest := []byte(text); len(bytes.TrimSpace(rest)) > 0; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return errors.New("the CA is not a certificate in PEM")
+		}
+		if block.Type != "CERTIFICATE" {
+			return fmt.Errorf("the CA file has a %.40q, and only certificates may be in it", block.Type)
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return errors.New("the CA file has a certificate that cannot be read")
+		}
 	}
 	return nil
 }
