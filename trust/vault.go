@@ -145,7 +145,7 @@ func (vault) translate(conditions []node, audience string) (bound map[string]any
 		}
 		globs, known := c.globs()
 		switch {
-		case known && c.path[0] == "sub" && len(globs) == 1 && literal(globs):
+		case known && subject == "" && claim == "sub" && len(globs) == 1 && literal(globs):
 			subject = globs[0]
 			continue
 		case known:

@@ -67,6 +67,11 @@ func (w Wish) check() error {
 	if err := checkCA(w.CA); err != nil {
 		return err
 	}
+	for name, value := range w.Run.InstanceVars {
+		if _, isText := value.(string); !isText {
+			return fmt.Errorf("instance var %q is a %T; for what is no text give a rule", name, value)
+		}
+	}
 	if w.Run.Team != "" {
 		if err := w.Run.Validate(); err != nil {
 			return err
