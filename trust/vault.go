@@ -287,7 +287,7 @@ func (vault) notes(w Wish, conditions []node) []string {
 	for _, condition := range conditions {
 		c, is := condition.(compare)
 		if is && kind(c.values[0]) == "float64" {
-			notes = append(notes, fmt.Sprintf("%s: Vault up to 1.13 cannot compare numbers and refuses every token; later ones can", c))
+			notes = append(notes, fmt.Sprintf("%s: Vault 1.13 cannot compare numbers and refuses every token; today's can", c))
 		}
 	}
 	if len(w.Keys.Keys()) > 0 {

@@ -110,7 +110,7 @@ func TestVaultForgets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(strings.Join(plan.Notes, "\n"), "teamid == 1: Vault up to 1.13 cannot compare numbers") {
+	if !strings.Contains(strings.Join(plan.Notes, "\n"), "teamid == 1: Vault 1.13 cannot compare numbers") {
 		t.Errorf("notes %q", plan.Notes)
 	}
 	runCommands(t, plan.Commands, "VAULT_ADDR="+vault.URL, "VAULT_TOKEN="+vault.Token)
