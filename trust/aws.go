@@ -36,7 +36,7 @@ const (
 	awsLeeway    = 5 * time.Minute
 	awsMaxToken  = 20000
 	awsMaxURL    = 255
-	awsMinSub    = 6 // documented of the answer; nobody has seen it enforced, so it is a note
+	awsMinSub    = 6 // documented of STS's answer; whether it is enforced was not tried, so it is a note
 	awsMaxSub    = 255
 	awsMaxPolicy = 2048
 )
