@@ -42,7 +42,7 @@ func TestLibraryIsSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	readSources(t)
-	small := []string{"github.com/go-json-experiment/json", "github.com/writ-run/writ", "golang.org/x/sync"}
+	small := []string{"filippo.io/edwards25519", "github.com/go-json-experiment/json", "github.com/writ-run/writ", "golang.org/x/sync"}
 	for name, test := range map[string]struct {
 		imports, use string
 		want         []string

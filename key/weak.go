@@ -1,12 +1,15 @@
 package key
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"math/big"
 	"slices"
 	"sync"
+
+	"filippo.io/edwards25519"
 )
 
 // Keys that have the right form and yet no strength: whoever sees one can sign with it. Such keys come from broken
@@ -86,56 +89,17 @@ func looksLikeROCA(n *big.Int, primes []int64) bool {
 	return true
 }
 
-// edwards25519 are the constants of RFC 8032 section 5.1: the field's prime, and d of -x^2 + y^2 = 1 + d x^2 y^2.
-var edwards25519 = sync.OnceValues(func() (p, d *big.Int) {
-	p = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
-	d = new(big.Int).ModInverse(big.NewInt(121666), p)
-	d.Mul(d, big.NewInt(-121665)).Mod(d, p)
-	return p, d
-})
-
 var errPoint = errors.New("Ed25519 public key is not a point of the curve, in its one encoding (RFC 8032 section 5.1.3)")
 
 // checkEd25519 refuses what is no point of the curve, has another encoding than its one, or is of small order: with a
 // key of small order, one signature holds for many texts or for all.
 func checkEd25519(k ed25519.PublicKey) error {
-	p, d := edwards25519()
-	text := slices.Clone(k)
-	negative := text[31] >> 7
-	text[31] &= 0x7f
-	slices.Reverse(text)
-	y := new(big.Int).SetBytes(text)
-	if y.Cmp(p) >= 0 {
+	point, err := new(edwards25519.Point).SetBytes(k)
+	if err != nil || !bytes.Equal(point.Bytes(), k) {
 		return errPoint
 	}
-	one := big.NewInt(1)
-	yy := new(big.Int).Mul(y, y)
-	below := new(big.Int).Mul(yy, d)
-	below.ModInverse(below.Add(below, one).Mod(below, p), p) // never 0: -1/d is no square
-	x := new(big.Int).Mul(yy.Sub(yy, one), below)
-	if x = x.ModSqrt(x.Mod(x, p), p); x == nil || x.Sign() == 0 && negative == 1 {
-		return errPoint
-	}
-	for range 3 { // eight times the point, whose sign does not matter here
-		x, y = double(x, y, p, d)
-	}
-	if x.Sign() == 0 && y.Cmp(one) == 0 {
+	if point.MultByCofactor(point).Equal(edwards25519.NewIdentityPoint()) == 1 {
 		return errors.New("Ed25519 public key is a point of small order: anyone can sign for it")
 	}
 	return nil
-}
-
-// double adds a point to itself (RFC 8032 section 5.1, the addition formula).
-func double(x, y, p, d *big.Int) (x2, y2 *big.Int) {
-	one := big.NewInt(1)
-	xx, yy, xy := new(big.Int).Mul(x, x), new(big.Int).Mul(y, y), new(big.Int).Mul(x, y)
-	k := new(big.Int).Mul(xx, yy)
-	k.Mul(k, d).Mod(k, p)
-	divide := func(above, below *big.Int) *big.Int {
-		below.ModInverse(below.Mod(below, p), p)
-		return above.Mod(above.Mul(above, below), p)
-	}
-	x2 = divide(xy.Lsh(xy, 1), new(big.Int).Add(one, k))
-	y2 = divide(yy.Add(yy, xx), new(big.Int).Sub(one, k))
-	return x2, y2
 }
