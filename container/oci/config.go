@@ -40,9 +40,10 @@ type made struct {
 	spec      container.Spec
 	account   Account
 	env       []string
-	work      string // working directory
-	stage     string // directory of the stage
-	mounts    []specs.Mount
+	work      string        // working directory
+	stage     string        // directory of the stage
+	mounts    []specs.Mount // volumes
+	hosts     []specs.Mount // directories of the host's
 	rootless  bool
 	processes int64 // at most
 	narrow    bool  // the image has programs of 32 bits
@@ -181,8 +182,23 @@ func (m made) resources() *specs.LinuxResources {
 	return r
 }
 
-// allMounts are the usual ones, then the run's, outer before inner.
+// allMounts are the run's, outer before inner, and over them those that must be what they say, wherever a link in a volume
+// has led another: the host's directories, then the container's own.
 func (m made) allMounts() []specs.Mount {
+	volumes := slices.Clone(m.mounts)
+	slices.SortStableFunc(volumes, func(a, b specs.Mount) int {
+		return cmp.Compare(strings.Count(a.Destination, "/"), strings.Count(b.Destination, "/"))
+	})
+	first := []specs.Mount{
+		{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "mode=1777"}},
+		bind(filepath.Join(m.stage, "files/hosts"), "/etc/hosts", "nosuid", "nodev", "noexec"),
+		bind(filepath.Join(m.stage, "files/resolv.conf"), "/etc/resolv.conf", "nosuid", "nodev", "noexec"),
+	}
+	return slices.Concat(first, volumes, m.hosts, m.ownMounts())
+}
+
+// ownMounts are those that make a container one, and its init.
+func (m made) ownMounts() []specs.Mount {
 	pts := []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
 	if !m.rootless {
 		pts = append(pts, "gid=5")
@@ -193,23 +209,14 @@ func (m made) allMounts() []specs.Mount {
 		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: pts},
 		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
-		{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "mode=1777"}},
 		bind(filepath.Join(m.stage, "init"), initPath, "ro", "nosuid", "nodev"),
-		bind(filepath.Join(m.stage, "files/hosts"), "/etc/hosts", "nosuid", "nodev", "noexec"),
-		bind(filepath.Join(m.stage, "files/resolv.conf"), "/etc/resolv.conf", "nosuid", "nodev", "noexec"),
 	}
 	if m.spec.Privileged && !m.rootless {
-		all = append(all,
+		return append(all,
 			specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev"}},
 			specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev"}})
-	} else {
-		all = append(all, bind(filepath.Join(m.stage, "sys"), "/sys", "ro", "nosuid", "noexec", "nodev"))
 	}
-	own := slices.Clone(m.mounts)
-	slices.SortStableFunc(own, func(a, b specs.Mount) int {
-		return cmp.Compare(strings.Count(a.Destination, "/"), strings.Count(b.Destination, "/"))
-	})
-	return append(all, own...)
+	return append(all, bind(filepath.Join(m.stage, "sys"), "/sys", "ro", "nosuid", "noexec", "nodev"))
 }
 
 func bind(source, destination string, options ...string) specs.Mount {

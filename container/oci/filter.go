@@ -79,14 +79,20 @@ func (r *Runtime) knownFilter() *os.File {
 
 func filterHead(key, program []byte) string { return fmt.Sprintf("%x %x", key, sha256.Sum256(program)) }
 
-// learnFilter keeps the filter of a container's init, which lives: nobody else ends it.
-func (r *Runtime) learnFilter(pid int) {
+// learnFilter keeps the filter of a container's init, which writ alone ends (or the kernel, where memory is short).
+func (r *Runtime) learnFilter(p *process) {
+	if p.pidfd < 0 {
+		return
+	}
+	program, err := readFilter(p.pid, func() error { return p.signalInit(0) })
+	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, unix.ESRCH) {
+		return // the next container will do
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.filter.key == nil || r.filter.file != nil || r.filter.hidden || r.maps == nil {
 		return
 	}
-	program, err := readFilter(pid)
 	if err == nil {
 		r.filter.file, err = keepFilter(program)
 	}
@@ -125,20 +131,26 @@ func keepFilter(program []byte) (*os.File, error) {
 	return file, nil
 }
 
-// readFilter reads the filter that a process got last (PTRACE_SECCOMP_GET_FILTER of ptrace(2)), which this process must be root
-// and itself without filters for.
-func readFilter(pid int) (program []byte, err error) {
+// readFilter reads the only filter of a process (PTRACE_SECCOMP_GET_FILTER of ptrace(2)), which this process must be root and
+// itself without filters for. Where there are several, something beside the OCI runtime has put one in place, and none is
+// taken. lives tells, once the number cannot become another's, whether it is still that of the process which is meant.
+func readFilter(pid int, lives func() error) (program []byte, err error) {
 	runtime.LockOSThread() // that traces the process
 	defer runtime.UnlockOSThread()
-	if _, err := ptrace(unix.PTRACE_SEIZE, pid, 0, nil); err != nil {
+	if _, err := ptrace(unix.PTRACE_SEIZE, pid, 0, 0); err != nil {
 		return nil, fmt.Errorf("trace init: %w", err)
 	}
+	if err := lives(); err != nil {
+		_, _ = ptrace(unix.PTRACE_DETACH, pid, 0, 0) // it is another's number, or gone
+		return nil, err
+	}
+	signal := uintptr(0) // that it was about to get
 	defer func() {
-		if _, problem := ptrace(unix.PTRACE_DETACH, pid, 0, nil); problem != nil && problem != unix.ESRCH {
+		if _, problem := ptrace(unix.PTRACE_DETACH, pid, 0, signal); problem != nil && problem != unix.ESRCH {
 			err = errors.Join(err, fmt.Errorf("let go of init: %w", problem))
 		}
 	}()
-	if _, err := ptrace(unix.PTRACE_INTERRUPT, pid, 0, nil); err != nil {
+	if _, err := ptrace(unix.PTRACE_INTERRUPT, pid, 0, 0); err != nil {
 		return nil, fmt.Errorf("stop init: %w", err)
 	}
 	var status syscall.WaitStatus
@@ -152,22 +164,29 @@ func readFilter(pid int) (program []byte, err error) {
 		}
 		break
 	}
-	count, err := ptrace(unix.PTRACE_SECCOMP_GET_FILTER, pid, 0, nil)
+	if uint32(status)>>16 == 0 { // not stopped by us
+		signal = uintptr(status.StopSignal())
+	}
+	count, err := ptrace(unix.PTRACE_SECCOMP_GET_FILTER, pid, 0, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read the filter: %w", err)
+	}
+	if _, err := ptrace(unix.PTRACE_SECCOMP_GET_FILTER, pid, 1, 0); err != unix.ENOENT { // index 0 is the oldest
+		return nil, fmt.Errorf("read the filter: it is not the only one (%v)", err)
 	}
 	program = make([]byte, int(count)*instruction)
 	if len(program) == 0 {
 		return nil, errors.New("read the filter: it is empty")
 	}
-	if _, err = ptrace(unix.PTRACE_SECCOMP_GET_FILTER, pid, 0, unsafe.Pointer(&program[0])); err != nil {
-		return nil, fmt.Errorf("read the filter: %w", err)
+	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SECCOMP_GET_FILTER, uintptr(pid), 0, uintptr(unsafe.Pointer(&program[0])), 0, 0)
+	if errno != 0 {
+		return nil, fmt.Errorf("read the filter: %w", errno)
 	}
 	return program, nil
 }
 
-func ptrace(request, pid int, address uintptr, data unsafe.Pointer) (uintptr, error) {
-	result, _, errno := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(pid), address, uintptr(data), 0, 0)
+func ptrace(request, pid int, address, data uintptr) (uintptr, error) {
+	result, _, errno := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(pid), address, data, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

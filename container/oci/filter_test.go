@@ -17,7 +17,7 @@ import (
 func FilterOf(t *testing.T, started container.Process) (program []byte, count string, byInit bool) {
 	t.Helper()
 	p := started.(*process)
-	program, err := readFilter(p.pid)
+	program, err := readFilter(p.pid, func() error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func FilterOf(t *testing.T, started container.Process) (program []byte, count st
 	if err != nil || len(all) == 0 {
 		t.Fatalf("processes %v: %v", all, err)
 	}
-	task, err := readFilter(all[0])
+	task, err := readFilter(all[0], func() error { return nil })
 	if err != nil || !bytes.Equal(task, program) {
 		t.Errorf("the task has a filter of %d bytes, init one of %d: %v", len(task), len(program), err)
 	}

@@ -228,7 +228,7 @@ func (p *process) addMirror(t tree, user int, cannot error) error {
 	// The container has it read-only; in the stage sockets are yet to be mounted in it.
 	p.plan.Trees = append(p.plan.Trees, tree{Source: path, Target: t.Target})
 	for _, name := range followed.sockets {
-		p.plan.Trees = append(p.plan.Trees, tree{Source: filepath.Join(t.Source, name), Target: filepath.Join(t.Target, name), File: true})
+		p.plan.Trees = append(p.plan.Trees, tree{Source: filepath.Join(t.Source, name), Target: filepath.Join(t.Target, name), File: true, ReadOnly: true})
 	}
 	return nil
 }

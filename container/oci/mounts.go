@@ -22,7 +22,7 @@ func (p *process) addRoot(ctx context.Context, m *made) error {
 	}
 	own := filepath.Join(p.directory, "root")
 	for _, directory := range []string{own, filepath.Join(own, "upper"), filepath.Join(own, "work")} {
-		if err := os.Mkdir(directory, 0o755); err != nil {
+		if err := makeOpen(directory); err != nil {
 			return err
 		}
 	}
@@ -57,6 +57,14 @@ func (p *process) addRoot(ctx context.Context, m *made) error {
 	return nil
 }
 
+// makeOpen makes a directory that the container's other users may look into, whatever the umask.
+func makeOpen(path string) error {
+	if err := os.Mkdir(path, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o755)
+}
+
 // addTree adds a tree whose ids on disk are the container's; m says which ids those are on the host.
 func (p *process) addTree(t tree, m mapping) error {
 	if !p.runtime.rootless && m.Disk != m.Host {
@@ -78,28 +86,34 @@ func (p *process) addMounts(m *made, mounts []container.Mount, account Account) 
 	}
 	if len(ordered) == 0 || ordered[0].Path != "." {
 		work := filepath.Join(p.directory, "work")
-		if err := os.Mkdir(work, 0o755); err != nil {
-			return err
+		leads, err := p.clear(ordered, container.Mount{Path: "."}, m.work)
+		if err == nil {
+			err = makeOpen(work)
 		}
-		if err := p.addVolumeTree(m, work, "w", m.work); err != nil {
+		if err == nil {
+			err = p.addVolumeTree(m, work, "w", leads)
+		}
+		if err != nil {
 			return err
 		}
 		p.give("w", account)
 	}
+	var outer []placed
 	for i, mount := range ordered {
 		destination := mount.Path
 		if !filepath.IsAbs(destination) {
 			destination = filepath.Join(m.work, destination)
 		}
 		name := "m" + strconv.Itoa(i)
-		err := p.clear(ordered, mount, destination)
+		leads, err := p.clear(ordered, mount, destination)
 		if err != nil {
 			return err
 		}
 		if mount.Host != "" {
 			err = p.addHost(m, mount, name, destination, account)
-		} else {
-			err = p.addVolume(m, ordered[:i], mount, name, destination)
+		} else if err = throughDirectories(outer, leads); err == nil {
+			outer = append(outer, placed{mount, leads})
+			err = p.addVolume(m, mount, name, leads)
 			p.give(name, account)
 		}
 		if err != nil {
@@ -128,27 +142,33 @@ func ownPath(path, leads string) error {
 	return nil
 }
 
-// clear refuses a volume that links of the image lead to, over or under a directory of the host's: over a run's identity.
-func (p *process) clear(all []container.Mount, mount container.Mount, destination string) error {
+// placed is a volume with where it is, which no link of the image leads elsewhere.
+type placed struct {
+	container.Mount
+	leads string
+}
+
+// clear returns where the image's links lead a volume, and refuses one that they lead to, over or under a directory of the
+// host's: over a run's identity.
+func (p *process) clear(all []container.Mount, mount container.Mount, destination string) (leads string, err error) {
 	if err := ownPath(mount.Path, destination); err != nil {
-		return err
+		return "", err
 	}
-	if p.image.Resolve == nil || mount.Host != "" || !filepath.IsAbs(mount.Path) {
-		return nil
+	if p.image.Resolve == nil || mount.Host != "" {
+		return destination, nil
 	}
-	leads, err := p.image.Resolve(destination)
-	if err != nil {
-		return fmt.Errorf("mount %q: %w", mount.Path, err)
+	if leads, err = p.image.Resolve(destination); err != nil {
+		return "", fmt.Errorf("mount %q: %w", mount.Path, err)
 	}
 	if err := ownPath(mount.Path, leads); err != nil {
-		return err
+		return "", err
 	}
 	for _, other := range all {
 		if other.Host != "" && (within(leads, other.Path) || within(other.Path, leads)) {
-			return &container.MountError{Path: mount.Path, Reason: fmt.Sprintf("leads to %q by links of the image, where %q is reserved", leads, other.Path)}
+			return "", &container.MountError{Path: mount.Path, Reason: fmt.Sprintf("leads to %q by links of the image, where %q is reserved", leads, other.Path)}
 		}
 	}
-	return nil
+	return leads, nil
 }
 
 // within tells whether a clean absolute path is at or below another.
@@ -203,7 +223,7 @@ func (p *process) addHost(m *made, mount container.Mount, name, destination stri
 	if mount.ReadOnly {
 		options = append(options, "ro", "noexec")
 	}
-	m.mounts = append(m.mounts, bind(filepath.Join(m.stage, name), destination, options...))
+	m.hosts = append(m.hosts, bind(filepath.Join(m.stage, name), destination, options...))
 	return nil
 }
 
@@ -233,13 +253,10 @@ func owner(info fs.FileInfo) (ids, bool) {
 }
 
 // addVolume adds a volume, for which the container takes it.
-func (p *process) addVolume(m *made, outer []container.Mount, mount container.Mount, name, destination string) error {
+func (p *process) addVolume(m *made, mount container.Mount, name, destination string) error {
 	v, ours := mount.Volume.(*volume)
 	if !ours || v.runtime != p.runtime {
 		return fmt.Errorf("a volume of another runtime (%T)", mount.Volume)
-	}
-	if err := throughDirectories(outer, mount.Path); err != nil {
-		return err
 	}
 	if err := v.take("container "+p.id, p.runtime.shifts(m.spec.Privileged)); err != nil {
 		return err
@@ -266,7 +283,7 @@ func (p *process) addVolume(m *made, outer []container.Mount, mount container.Mo
 }
 
 // throughDirectories refuses a path that a volume's own content would lead elsewhere: through a link or over a file.
-func throughDirectories(outer []container.Mount, path string) error {
+func throughDirectories(outer []placed, path string) error {
 	for _, element := range strings.Split(path, "/") {
 		if len(element) > 255 {
 			return fmt.Errorf("%.20q...: a name of %d bytes; at most 255", element, len(element))
@@ -274,10 +291,7 @@ func throughDirectories(outer []container.Mount, path string) error {
 	}
 	for _, mount := range outer {
 		v, ours := mount.Volume.(*volume)
-		below, inside := strings.CutPrefix(path, mount.Path+"/")
-		if mount.Path == "." && !filepath.IsAbs(path) {
-			below, inside = path, true
-		}
+		below, inside := strings.CutPrefix(path, mount.leads+"/")
 		if !ours || !inside {
 			continue
 		}

@@ -212,7 +212,6 @@ func inUserNamespace() bool {
 // Close removes the runtime's directory with every volume that is left. No container of it may still run.
 func (r *Runtime) Close() error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	for _, file := range r.maps {
 		file.Close()
 	}
@@ -221,7 +220,8 @@ func (r *Runtime) Close() error {
 		r.filter.file.Close()
 		r.filter.file = nil
 	}
-	r.copies.close()
+	r.mu.Unlock()
+	r.copies.close() // whoever makes one may be waiting for mu
 	return r.scratch.Close()
 }
 

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -130,7 +131,7 @@ func shiftTree(path string, shift func(id int) int) error {
 		return err
 	}
 	defer root.Close()
-	s := &shifter{shift: shift, seen: map[inode]bool{}}
+	s := &shifter{ctx: context.Background(), uid: shift, gid: shift, setuid: true, seen: map[inode]bool{}}
 	if err := s.own(root, "."); err != nil {
 		return err
 	}
@@ -143,8 +144,10 @@ func shiftTree(path string, shift func(id int) int) error {
 type inode struct{ device, number uint64 }
 
 type shifter struct {
-	shift func(id int) int
-	seen  map[inode]bool // files with several names
+	ctx      context.Context // of a stage; ended, nothing more is changed
+	uid, gid func(id int) int
+	setuid   bool           // bits that the kernel takes away with the old owner are set again
+	seen     map[inode]bool // files with several names
 }
 
 func (s *shifter) entries(root *os.Root, depth int) error {
@@ -184,8 +187,11 @@ func (s *shifter) entries(root *os.Root, depth int) error {
 	}
 }
 
-// own changes the owner of one file. The kernel takes setuid and setgid bits away with the old owner.
+// own changes the owner of one file, if it is another.
 func (s *shifter) own(root *os.Root, name string) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
 	info, err := root.Lstat(name)
 	if err != nil {
 		return err
@@ -201,10 +207,14 @@ func (s *shifter) own(root *os.Root, name string) error {
 		}
 		s.seen[id] = true
 	}
-	if err := root.Lchown(name, s.shift(int(stat.Uid)), s.shift(int(stat.Gid))); err != nil {
+	uid, gid := s.uid(int(stat.Uid)), s.gid(int(stat.Gid))
+	if uid == int(stat.Uid) && gid == int(stat.Gid) {
+		return nil
+	}
+	if err := root.Lchown(name, uid, gid); err != nil {
 		return err
 	}
-	if info.Mode().IsRegular() && info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
+	if s.setuid && info.Mode().IsRegular() && info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
 		return root.Chmod(name, info.Mode())
 	}
 	return nil

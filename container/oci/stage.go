@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -246,26 +245,19 @@ func (p plan) mountSys() error {
 	return t.attach(fd, target)
 }
 
-// give changes owners. Nothing else has the files now; links are not followed.
+// give changes owners. Links are not followed, wherever a task puts them that has kept a descriptor: on the machine's own
+// network a task can hand one to another.
 func (o owners) give(ctx context.Context, directory string) error {
-	return filepath.WalkDir(filepath.Join(directory, o.Target), func(path string, entry fs.DirEntry, err error) error {
-		if err = errors.Join(err, ctx.Err()); err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if now, ok := owner(info); !ok || now.uid != o.UID || o.All && now.gid != o.GID {
-			if err := os.Lchown(path, o.UID, o.GID); err != nil {
-				return err
-			}
-		}
-		if !o.All {
-			return fs.SkipAll
-		}
-		return nil
-	})
+	root, err := os.OpenRoot(filepath.Join(directory, o.Target))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	s := &shifter{ctx: ctx, uid: func(int) int { return o.UID }, gid: func(int) int { return o.GID }, seen: map[inode]bool{}}
+	if err := s.own(root, "."); err != nil || !o.All {
+		return err
+	}
+	return s.entries(root, 0)
 }
 
 // open makes a detached mount of the tree.

@@ -51,7 +51,7 @@ func (r *Runtime) start(ctx context.Context, s container.Spec, io container.IO) 
 		return nil, errors.Join(err, p.discard())
 	}
 	if p.learn {
-		r.learnFilter(p.pid)
+		r.learnFilter(p)
 	}
 	go p.reap()
 	return p, nil
