@@ -1,12 +1,18 @@
 package oci
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/container"
@@ -80,5 +86,72 @@ func TestFilterFile(t *testing.T) {
 	}
 	if mode, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); err != nil || mode != 0 {
 		t.Errorf("this process has filters (mode %d, %v)", mode, err)
+	}
+}
+
+// TestFiltersOfTwo: where a process has two filters, one is not of the OCI runtime, and neither is taken.
+func TestFiltersOfTwo(t *testing.T) {
+	if Rootless() {
+		t.Skip("the kernel gives a filter to root alone")
+	}
+	allow := []byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f} // BPF_RET SECCOMP_RET_ALLOW
+	file, err := keepFilter(allow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for count := range 3 {
+		child := exec.Command(os.Args[0], "-test.run", "^TestPutFilters$")
+		child.Env = append(os.Environ(), fmt.Sprintf("WRIT_TEST_FILTERS=%d", count))
+		child.ExtraFiles = []*os.File{file, file} // 3 and 4
+		input, err1 := child.StdinPipe()
+		output, err2 := child.StdoutPipe()
+		if err := errors.Join(err1, err2, child.Start()); err != nil {
+			t.Fatal(err)
+		}
+		if said, err := bufio.NewReader(output).ReadString('\n'); err != nil || said != "ready\n" {
+			t.Errorf("the child says %q, %v", said, err)
+		}
+		program, err := readFilter(child.Process.Pid, func() error { return nil })
+		if want := count == 1; (err == nil) != want || want && !bytes.Equal(program, allow) {
+			t.Errorf("%d filters: %v, %v", count, program, err)
+		}
+		if _, err := readFilter(child.Process.Pid, func() error { return os.ErrProcessDone }); err != os.ErrProcessDone {
+			t.Errorf("a process that is not the one meant: %v", err)
+		}
+		input.Close()
+		if err := child.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPutFilters is the child of TestFiltersOfTwo: it puts filters in place and waits.
+func TestPutFilters(t *testing.T) {
+	count, err := strconv.Atoi(os.Getenv("WRIT_TEST_FILTERS"))
+	if err != nil {
+		t.Skip("this is no test of its own")
+	}
+	for range count {
+		if err := putFilter("4"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fmt.Println("ready")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
+// TestOwnMountsAreLast: what a link has led elsewhere is covered by what must be there.
+func TestOwnMountsAreLast(t *testing.T) {
+	m := made{id: "writ-o-0-0", stage: "/stage"}
+	m.mounts = []specs.Mount{{Destination: "/a/b"}, {Destination: "/a"}}
+	m.hosts = []specs.Mount{{Destination: "/run/writ"}}
+	var order []string
+	for _, mount := range m.allMounts() {
+		order = append(order, mount.Destination)
+	}
+	want := []string{"/tmp", "/etc/hosts", "/etc/resolv.conf", "/a", "/a/b", "/run/writ", "/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", initPath, "/sys"}
+	if !slices.Equal(order, want) {
+		t.Errorf("mounts %q, want %q", order, want)
 	}
 }

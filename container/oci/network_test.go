@@ -21,11 +21,17 @@ import (
 func newRuntime(t *testing.T, network oci.Network) *oci.Runtime {
 	t.Helper()
 	need(t)
-	self, err := staticWrit()
+	image, err := busybox()
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err := busybox()
+	return newRuntimeOf(t, image, network)
+}
+
+// newRuntimeOf is a runtime with an image of its own.
+func newRuntimeOf(t *testing.T, image *oci.Image, network oci.Network) *oci.Runtime {
+	t.Helper()
+	self, err := staticWrit()
 	if err != nil {
 		t.Fatal(err)
 	}
