@@ -316,7 +316,7 @@ func TestMirror(t *testing.T) {
 			if err := os.Chmod(host+"/api.sock", 0o600); err != nil {
 				t.Fatal(err)
 			}
-			script := `set -e; cd /run/writ; cat token; test -O token; test -O api.sock; test -w api.sock; ! touch x 2>/dev/null; ! rm -f api.sock 2>/dev/null
+			script := `set -e; cd /run/writ; cat token; test -O token; test -O api.sock; test -w api.sock; ! touch x 2>/dev/null; ! rm -f api.sock 2>/dev/null; ! chmod 777 api.sock 2>/dev/null; ! touch api.sock 2>/dev/null
 				echo ready; until grep -q second token; do :; done; while test -e gone; do :; done; cat token; ls -A; stat -c %a token`
 			var output buffer
 			output.saw = func() {
