@@ -1,0 +1,320 @@
+// Package record remembers what runs of Patterns did on this machine: one file for each run, one JSON object a line,
+// appended as it happens, so that a run which was killed has left what it had done until then.
+//
+//	Begin ──▶ head line ──Command──▶ a line for each Command ──End──▶ last line
+//	            │                                                  └─▶ succeeded, failed, aborted
+//	            └─ no last line: running (its file is locked) or interrupted
+//
+// Invariant: a record holds no output of a Command, only its digest; files are the user's alone (0600 in 0700); of each
+// source at most Config.Keep runs stay.
+package record
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// DefaultKeep is how many runs of a source stay where nothing else is said.
+const DefaultKeep = 100
+
+// Status of a run.
+type Status string
+
+// The statuses of a run.
+const (
+	Running     Status = "running"
+	Succeeded   Status = "succeeded"
+	Failed      Status = "failed"  // a Command failed
+	Errored     Status = "errored" // it could not be tried
+	Aborted     Status = "aborted"
+	Interrupted Status = "interrupted" // it ended without saying so: killed, or the machine stopped
+)
+
+// Head is what is known when a run begins.
+type Head struct {
+	ID      string    `json:"run"`
+	Source  string    `json:"source"`
+	Mode    string    `json:"mode"`             // change, check, remove
+	Trigger string    `json:"trigger,omitzero"` // cli, pull, push, event, webhook, restore
+	Pattern string    `json:"pattern,omitzero"` // sha256 of the Pattern's files, in hex
+	Name    string    `json:"name,omitzero"`    // of the Pattern's file, or the token's jti
+	Signer  *Signer   `json:"signer,omitzero"`  // nil: nothing was signed
+	Process int       `json:"process,omitzero"` // id of the process that ran it
+	Started time.Time `json:"started"`
+}
+
+// Signer says whose order it was.
+type Signer struct {
+	Key      string    `json:"key"` // kid
+	Issuer   string    `json:"iss,omitzero"`
+	Subject  string    `json:"sub,omitzero"`
+	ID       string    `json:"jti,omitzero"`
+	IssuedAt time.Time `json:"iat,omitzero"`
+}
+
+// Command is what happened with one Command.
+type Command struct {
+	Parent string    `json:"parent,omitzero"` // id of its group
+	ID     string    `json:"id"`
+	State  string    `json:"state"`          // well, changed, removed, drifted, failed, skipped, aborted
+	By     string    `json:"by,omitzero"`    // the id that triggered it
+	Check  *Script   `json:"check,omitzero"` // nil: it did not run
+	Change *Script   `json:"change,omitzero"`
+	Remove *Script   `json:"remove,omitzero"`
+	Ended  time.Time `json:"ended"`
+}
+
+// Script is one execution.
+type Script struct {
+	Exit    int     `json:"exit"`
+	Seconds float64 `json:"seconds"`         // that it took
+	Bytes   int64   `json:"bytes"`           // of output
+	Digest  string  `json:"digest,omitzero"` // sha256 of the output that was kept, in hex
+	Error   string  `json:"error,omitzero"`  // why it could not run
+}
+
+// tail ends a record.
+type tail struct {
+	Status Status    `json:"status"`
+	Error  string    `json:"error,omitzero"`
+	Ended  time.Time `json:"ended"`
+}
+
+// Run is a whole record.
+type Run struct {
+	Head
+	Status   Status    `json:"status"`
+	Error    string    `json:"error,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Commands []Command `json:"commands"`
+}
+
+// Config says how records are kept.
+type Config struct {
+	Keep   int                      // runs of each source; 0: DefaultKeep
+	Now    func() time.Time         // nil: time.Now
+	Redact func(text string) string // over every text that is written; nil: as it is
+}
+
+// Store is a directory of records.
+type Store struct {
+	directory string
+	config    Config
+}
+
+// Open returns the records below a directory, which is made (0700) with the first run.
+func Open(directory string, c Config) *Store {
+	if c.Keep <= 0 {
+		c.Keep = DefaultKeep
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Redact == nil {
+		c.Redact = func(text string) string { return text }
+	}
+	return &Store{directory, c}
+}
+
+// Writer writes one record. Its file is locked until End.
+type Writer struct {
+	file   *os.File
+	config Config
+	id     string
+}
+
+const suffix = ".jsonl"
+
+// Begin starts a record; ID, Process and Started are filled in. The oldest records of the source go.
+func (s *Store) Begin(h Head) (*Writer, error) {
+	directory := s.sourceDirectory(h.Source)
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return nil, fmt.Errorf("record of the run: %w", err)
+	}
+	h.Started, h.Process = s.config.Now().UTC(), os.Getpid()
+	h.ID = h.Started.Format("20060102T150405.000000Z") + "-" + suffixOf(4)
+	file, err := os.OpenFile(filepath.Join(directory, h.ID+suffix), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("record of the run: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("record of the run: lock: %w", err)
+	}
+	w := &Writer{file, s.config, h.ID}
+	h.Name = s.config.Redact(h.Name)
+	if err := w.line(h); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return w, s.prune(directory)
+}
+
+func suffixOf(bytes int) string {
+	text := make([]byte, bytes)
+	rand.Read(text) // never fails
+	return hex.EncodeToString(text)
+}
+
+// ID is the run's.
+func (w *Writer) ID() string { return w.id }
+
+// Command appends what happened with one Command.
+func (w *Writer) Command(c Command) error {
+	c.ID, c.Parent, c.By = w.config.Redact(c.ID), w.config.Redact(c.Parent), w.config.Redact(c.By)
+	for _, script := range []**Script{&c.Check, &c.Change, &c.Remove} {
+		if *script != nil && (*script).Error != "" {
+			copied := **script
+			copied.Error = w.config.Redact(copied.Error)
+			*script = &copied
+		}
+	}
+	if c.Ended.IsZero() {
+		c.Ended = w.config.Now().UTC()
+	}
+	return w.line(c)
+}
+
+// End appends the last line.
+func (w *Writer) End(status Status, problem error) error {
+	t := tail{Status: status, Ended: w.config.Now().UTC()}
+	if problem != nil {
+		t.Error = w.config.Redact(problem.Error())
+	}
+	err := w.line(t)
+	return errors.Join(err, w.file.Close())
+}
+
+// line writes one object in one write, so that a killed process leaves no half of it but where the disk is full.
+func (w *Writer) line(value any) error {
+	text, err := json.Marshal(value)
+	if err == nil {
+		_, err = w.file.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("record of the run: %w", err)
+	}
+	return nil
+}
+
+// sourceDirectory is named so that no source's name is a path, or hidden.
+func (s *Store) sourceDirectory(source string) string {
+	return filepath.Join(s.directory, "source-"+url.PathEscape(source))
+}
+
+// prune removes what is beyond Keep, the oldest first, but no run that is going on.
+func (s *Store) prune(directory string) error {
+	names, err := records(directory)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, name := range names[:max(0, len(names)-s.config.Keep)] {
+		path := filepath.Join(directory, name)
+		if locked(path) {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// records are the names of a directory's records, oldest first.
+func records(directory string) ([]string, error) {
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && strings.HasSuffix(entry.Name(), suffix) {
+			names = append(names, entry.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// locked tells whether a run writes the file now.
+func locked(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	return errors.Is(err, syscall.EWOULDBLOCK)
+}
+
+// Sources are the names of all sources with records, sorted.
+func (s *Store) Sources() ([]string, error) {
+	entries, err := os.ReadDir(s.directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		escaped, is := strings.CutPrefix(entry.Name(), "source-")
+		if name, err := url.PathUnescape(escaped); is && err == nil && entry.IsDir() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// List returns the newest runs of a source, or of all where it is empty, newest first; most: 0 for all.
+func (s *Store) List(source string, most int) ([]Run, error) {
+	sources := []string{source}
+	if source == "" {
+		var err error
+		if sources, err = s.Sources(); err != nil {
+			return nil, err
+		}
+	}
+	var paths []string
+	for _, one := range sources {
+		directory := s.sourceDirectory(one)
+		names, err := records(directory)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, name := range names {
+			paths = append(paths, filepath.Join(directory, name))
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(filepath.Base(b), filepath.Base(a)) })
+	if most > 0 {
+		paths = paths[:min(most, len(paths))]
+	}
+	runs := make([]Run, 0, len(paths))
+	for _, path := range paths {
+		run, err := read(path)
+		if errors.Is(err, fs.ErrNotExist) { // it was pruned meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
