@@ -3,7 +3,6 @@ package issuer
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -54,18 +53,6 @@ func (r Rotation) Validate() error {
 			brief(r.Period), brief(least), brief(maxAge*time.Second), brief(r.cache()), brief(workload.MaxLife))
 	}
 	return nil
-}
-
-// ParsePeriod reads a duration of the configuration: as Go writes it, or in whole days ("7d"); "0" is none.
-func ParsePeriod(text string) (time.Duration, error) {
-	if days, isDays := strings.CutSuffix(text, "d"); isDays {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	} else if d, err := time.ParseDuration(text); err == nil {
-		return d, nil
-	}
-	return 0, fmt.Errorf("%.40q is not a duration like 7d, 36h or 90m", text)
 }
 
 // brief writes a duration without units that are zero at its end.

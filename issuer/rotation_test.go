@@ -480,14 +480,4 @@ func TestRotationValidate(t *testing.T) {
 			t.Errorf("%+v: %v", test.rotation, err)
 		}
 	}
-	for text, want := range map[string]time.Duration{"7d": 168 * time.Hour, "0": 0, "36h": 36 * time.Hour, "1h30m": 90 * time.Minute} {
-		if got, err := issuer.ParsePeriod(text); got != want || err != nil {
-			t.Errorf("%q: %s, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"", "7", "d", "-1d", "1.5d", "a week", "99999999d"} {
-		if got, err := issuer.ParsePeriod(text); err == nil {
-			t.Errorf("%q: %s", text, got)
-		}
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/writ-run/writ/internal/period"
 	"github.com/writ-run/writ/issuer"
 	"github.com/writ-run/writ/key"
 )
@@ -45,18 +46,18 @@ type Rotation struct {
 
 // Parse reads and checks the durations; its error begins with the key.
 func (r Rotation) Parse() (issuer.Rotation, error) {
-	period, err := issuer.ParsePeriod(r.Period)
+	every, err := period.Parse(r.Period)
 	if err != nil {
 		return issuer.Rotation{}, fmt.Errorf("issuer.rotation.period: %w", err)
 	}
-	cache, err := issuer.ParsePeriod(r.Cache)
+	cache, err := period.Parse(r.Cache)
 	if err == nil && cache <= 0 {
 		err = fmt.Errorf("%q is not longer than 0", r.Cache)
 	}
 	if err != nil {
 		return issuer.Rotation{}, fmt.Errorf("issuer.rotation.cache: %w", err)
 	}
-	parsed := issuer.Rotation{Period: period, Cache: cache}
+	parsed := issuer.Rotation{Period: every, Cache: cache}
 	return parsed, parsed.Validate()
 }
 

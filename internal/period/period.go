@@ -1,0 +1,54 @@
+// Package period reads durations as people write them into configuration: 90m, 36h, 7d, 1d12h, 2w.
+package period
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	day  = 24 * time.Hour
+	week = 7 * day
+)
+
+// Parse reads a duration: what time.ParseDuration takes, with whole days (d) and weeks (w) before it. "0" and the empty
+// text are none.
+func Parse(text string) (time.Duration, error) {
+	rest, negative := strings.CutPrefix(text, "-")
+	var total time.Duration
+	for _, unit := range []struct {
+		name string
+		of   time.Duration
+	}{{"w", week}, {"d", day}} {
+		digits, after, found := strings.Cut(rest, unit.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(digits, 10, 32)
+		if err != nil || n > uint64(math.MaxInt64/int64(unit.of))/4 {
+			return 0, wrong(text)
+		}
+		total, rest = total+time.Duration(n)*unit.of, after
+	}
+	if rest != "" && rest != "0" {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d < 0 || d > math.MaxInt64/4 {
+			return 0, wrong(text)
+		}
+		total += d
+	} else if text == "-" {
+		return 0, wrong(text)
+	}
+	if negative {
+		total = -total
+	}
+	return total, nil
+}
+
+var errForm = errors.New("is not a duration like 7d, 36h or 90m")
+
+func wrong(text string) error { return fmt.Errorf("%.40q %w", text, errForm) }
