@@ -1,192 +1,244 @@
-// Package jsonnet evaluates Jsonnet, within bounds, and says where in a file a mistake or a field is.
+// Package jsonnet evaluates Jsonnet, within bounds, for a caller that says what it may read and reach.
 //
-//	text --parse--> tree --evaluate--> JSON
-//	          \--> Fields: the lines of the fields that stand in the text itself
+//	          Importer (Disk, Memory): the files
+//	               |
+//	Program --> parse --> tree --> evaluate --> JSON
+//	    |                  |          |
+//	    |                  |      std.native(...) --> Access: configuration, environment, files, network, commands
+//	    |                  +--> Fields: the lines of the fields that stand in the text itself
+//	    +--> Dependencies, Lint, Format
+//
+// Run evaluates here, for files of this machine's own. RunApart does in a child of this binary, which is killed at its
+// limits, for what was received; imports and calls to Access come back to this process over a pipe.
+//
+// The invariant: a Program reads what its Importer finds and reaches what its Access grants, and nothing else; and no error
+// holds a value that came through Access.
 package jsonnet
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
+	"io"
 	"time"
 
 	"github.com/google/go-jsonnet"
-	"github.com/google/go-jsonnet/ast"
 )
 
-// The bounds of an evaluation. Time is bounded for the caller: the evaluation itself cannot be ended from outside, so
-// text of strangers belongs into a process of its own.
-const (
-	maxBytes = 4 << 20
-	maxTime  = 10 * time.Second
-	maxStack = 500
-)
-
-// Error is a mistake in a text.
-type Error struct {
-	File         string
-	Line, Column int // from 1; 0: not known
-	Text         string
+// Program is a file and where its imports are found.
+type Program struct {
+	Entrypoint string
+	Import     Importer
 }
 
-func (e *Error) Error() string {
-	switch {
-	case e.Line == 0:
-		return e.File + ": " + e.Text
-	case e.Column == 0:
-		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text)
-	}
-	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Text)
+// Importer finds what the file from imports as path, and returns its content and its name: one name has one content. The
+// entrypoint is imported from "".
+type Importer func(from, path string) (found string, content []byte, err error)
+
+// Access is what the native functions may reach. A nil function closes those that need it: a call is then an error that
+// says so. The functions are called by one goroutine at a time, and their results are remembered within an evaluation.
+type Access struct {
+	Config  func() (any, error)                                            // getConfig, get
+	Env     func(name string) (value string, set bool)                     // getEnv
+	File    func(ctx context.Context, path string) ([]byte, error)         // getFile of a path
+	Fetch   func(ctx context.Context, r Request) ([]byte, error)           // getFile of a URL
+	Command func(ctx context.Context, command string) (string, error)      // getCmd
+	Record  func(ctx context.Context, kind, name string) ([]string, error) // getRecord
+
+	Cache   Cache              // values kept from a build to its runs; nil: none
+	Brought func(value string) // is told each value that came through Env, File, Fetch, Command and Record; may be nil
+	Dir     string             // the directory of the entrypoint, for getPath()
+	Trace   io.Writer          // of std.trace; nil: dropped
 }
 
-// Evaluate returns the JSON that a text (at most 4 MiB) evaluates to, within ten seconds. Imports are read relative to
-// file. A mistake is an *Error.
-func Evaluate(ctx context.Context, file string, text []byte) ([]byte, error) {
-	if len(text) > maxBytes {
-		return nil, &Error{File: file, Text: fmt.Sprintf("%d bytes; at most %d are read", len(text), maxBytes)}
+// Request is a GET of a URL.
+type Request struct {
+	URL        string
+	Header     map[string]string
+	SkipVerify bool          // of the server's certificate
+	Timeout    time.Duration // 0: the default
+}
+
+// Cache keeps values by key. Neither key nor value holds what a function was not asked to keep: keys name the function and
+// its arguments, but no HTTP header's value.
+type Cache interface {
+	Get(key string) (value any, found bool) // value as encoding/json decodes it
+	Put(key string, value any)
+}
+
+// Limits bound an evaluation. A zero is the default.
+type Limits struct {
+	Time   time.Duration // 10 s
+	Stack  int           // calls within one another: 500
+	Bytes  int           // of all files together, and of the result: 64 MiB each
+	Memory int64         // of the child of RunApart: 512 MiB
+}
+
+func (l Limits) orDefaults() Limits {
+	if l.Time <= 0 {
+		l.Time = 10 * time.Second
 	}
+	if l.Stack <= 0 {
+		l.Stack = 500
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = 64 << 20
+	}
+	if l.Memory <= 0 {
+		l.Memory = 512 << 20
+	}
+	return l
+}
+
+// maxFiles is how many files an evaluation imports.
+const maxFiles = 10000
+
+// Run evaluates a program in this process and returns its JSON. A mistake in it is an *Error, and so is a limit that it
+// meets, which names the limit. The evaluation cannot be ended from outside: after its time (or ctx) the caller has its
+// error, but a goroutine may go on until the next import or native function. Memory is not bounded. Programs of strangers
+// belong into RunApart.
+func Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
+	l = l.orDefaults()
+	within, cancel := context.WithTimeout(ctx, l.Time)
 	type result struct {
-		json string
+		json []byte
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		defer func() {
-			if problem := recover(); problem != nil { // of the evaluator: not this program's end
-				done <- result{err: fmt.Errorf("RUNTIME ERROR: internal error of the evaluator: %v", problem)}
-			}
-		}()
-		vm := jsonnet.MakeVM()
-		vm.MaxStack = maxStack
-		vm.ErrorFormatter.SetMaxStackTraceSize(maxTrace)
-		vm.Importer(&importer{root: file, text: jsonnet.MakeContents(string(text))})
-		json, err := vm.EvaluateFile(file)
+		defer cancel()
+		json, err := newSession(within, p, a, l).run()
 		done <- result{json, err}
 	}()
-	timeout := time.NewTimer(maxTime)
-	defer timeout.Stop()
+	var r result
 	select {
-	case r := <-done:
-		if r.err != nil {
-			return nil, parseError(file, r.err)
-		}
-		return []byte(r.json), nil
-	case <-timeout.C:
-		return nil, &Error{File: file, Text: fmt.Sprintf("not evaluated within %s", maxTime)}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// importer serves the text that is already there, and the rest from disk.
-type importer struct {
-	root  string
-	text  jsonnet.Contents
-	files jsonnet.FileImporter
-}
-
-func (i *importer) Import(from, path string) (jsonnet.Contents, string, error) {
-	if from == "" {
-		return i.text, i.root, nil
-	}
-	text, found, err := i.files.Import(from, path)
-	if err == nil && found == i.root {
-		return i.text, i.root, nil // one path must have one text
-	}
-	return text, found, err
-}
-
-// maxTrace is how many places of a stack trace are looked at.
-const maxTrace = 20
-
-// place is how go-jsonnet writes one: FILE:LINE:COLUMN-COLUMN, or FILE:(LINE:COLUMN)-(LINE:COLUMN).
-var place = regexp.MustCompile(`^(.*?):\(?([0-9]+):([0-9]+)\)?-?`)
-
-// parseError makes an Error of what go-jsonnet prints: "FILE:PLACE MESSAGE" for text that does not parse, and "RUNTIME
-// ERROR: MESSAGE" with a stack trace.
-func parseError(file string, err error) error {
-	text := strings.TrimRight(err.Error(), "\n")
-	e := &Error{File: file, Text: text}
-	if message, isRuntime := strings.CutPrefix(text, "RUNTIME ERROR: "); isRuntime {
-		lines := strings.Split(message, "\n")
-		e.Text = lines[0]
-		for _, line := range lines[1:] {
-			if e.locate(strings.TrimSpace(line)) {
-				break
-			}
-		}
-		return e
-	}
-	first, _, _ := strings.Cut(text, "\n")
-	if e.locate(first) {
-		_, message, _ := strings.Cut(first, " ")
-		e.Text = message
-	}
-	return e
-}
-
-// locate reads a place at the start of a line.
-func (e *Error) locate(line string) bool {
-	found := place.FindStringSubmatch(line)
-	if found == nil || strings.HasPrefix(found[1], "<") {
-		return false
-	}
-	var at [2]int
-	for i, digits := range found[2:] {
-		if _, err := fmt.Sscan(digits, &at[i]); err != nil {
-			return false
+	case r = <-done:
+	case <-within.Done():
+		select {
+		case r = <-done: // it was done, and that ended the context
+		default:
+			return nil, ended(ctx, p, l)
 		}
 	}
-	e.File, e.Line, e.Column = found[1], at[0], at[1]
-	return true
+	if errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded) {
+		return nil, ended(ctx, p, l)
+	}
+	return r.json, r.err
 }
 
-// Fields returns the lines of the fields that stand in the text itself, by their dotted path; what is computed or
-// imported has none. A text that does not parse has no fields.
-func Fields(file string, text []byte) map[string]int {
-	lines := map[string]int{}
-	root, err := jsonnet.SnippetToAST(file, string(text))
+// ended is the error of an evaluation that took too long, or that its caller has given up.
+func ended(ctx context.Context, p Program, l Limits) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return &Error{File: p.Entrypoint, Text: fmt.Sprintf("not evaluated within %s (the limit of time)", l.Time)}
+}
+
+// maxText is how much of one text Evaluate takes.
+const maxText = 4 << 20
+
+// Evaluate returns the JSON that a text (at most 4 MiB) evaluates to, within ten seconds. Imports are read relative to
+// file. A mistake is an *Error.
+func Evaluate(ctx context.Context, file string, text []byte) ([]byte, error) {
+	if len(text) > maxText {
+		return nil, &Error{File: file, Text: fmt.Sprintf("%d bytes; at most %d are read", len(text), maxText)}
+	}
+	return Run(ctx, Program{Entrypoint: file, Import: Text(file, text, Disk(""))}, Access{}, Limits{})
+}
+
+// Text is an Importer that has the text of one file already, and leaves the others to next.
+func Text(file string, text []byte, next Importer) Importer {
+	return func(from, path string) (string, []byte, error) {
+		if from == "" && path == file {
+			return file, text, nil
+		}
+		found, content, err := next(from, path)
+		if err == nil && found == file {
+			content = text
+		}
+		return found, content, err
+	}
+}
+
+// session is one evaluation.
+type session struct {
+	ctx     context.Context
+	program Program
+	access  Access
+	limits  Limits
+	vm      *jsonnet.VM
+
+	files   map[string]jsonnet.Contents // by name
+	found   map[[2]string]string        // names, by who imports what
+	bytes   int
+	brought []string // from outside: no error holds them
+}
+
+func newSession(ctx context.Context, p Program, a Access, l Limits) *session {
+	s := &session{
+		ctx: ctx, program: p, access: a, limits: l,
+		files: map[string]jsonnet.Contents{}, found: map[[2]string]string{},
+	}
+	s.vm = s.machine()
+	return s
+}
+
+// machine returns an evaluator over what the session has read.
+func (s *session) machine() *jsonnet.VM {
+	vm := jsonnet.MakeVM()
+	vm.MaxStack = s.limits.Stack
+	trace := s.access.Trace
+	if trace == nil {
+		trace = io.Discard
+	}
+	vm.SetTraceOut(trace)
+	vm.Importer(s)
+	return vm
+}
+
+func (s *session) run() (result []byte, err error) {
+	defer func() {
+		if problem := recover(); problem != nil { // of the evaluator: not this program's end
+			result, err = nil, s.problem(fmt.Errorf("the evaluator broke: %v", problem))
+		}
+	}()
+	node, _, err := s.vm.ImportAST("", s.program.Entrypoint)
 	if err != nil {
-		return lines
+		return nil, s.problem(err)
 	}
-	collect(root, "", lines)
-	return lines
+	text, err := s.vm.Evaluate(node)
+	if err == nil && len(text) > s.limits.Bytes {
+		err = fmt.Errorf("the result has %d bytes; at most %d are taken (the limit of bytes)", len(text), s.limits.Bytes)
+	}
+	if err != nil {
+		return nil, s.problem(err)
+	}
+	return []byte(text), nil
 }
 
-func collect(node ast.Node, path string, lines map[string]int) {
-	switch n := node.(type) {
-	case *ast.Local:
-		collect(n.Body, path, lines)
-	case *ast.Parens:
-		collect(n.Inner, path, lines)
-	case *ast.Binary: // a + b
-		collect(n.Left, path, lines)
-		collect(n.Right, path, lines)
-	case *ast.DesugaredObject:
-		for _, field := range n.Fields {
-			name, isText := field.Name.(*ast.LiteralString)
-			if !isText {
-				continue
-			}
-			at := path + name.Value
-			lines[at] = field.LocRange.Begin.Line
-			collect(field.Body, at+".", lines)
-		}
-	case *ast.Array:
-		for i, element := range n.Elements {
-			at := fmt.Sprintf("%s[%d]", strings.TrimSuffix(path, "."), i)
-			if begin := element.Expr.Loc().Begin.Line; begin > 0 {
-				lines[at] = begin
-			}
-			collect(element.Expr, at+".", lines)
-		}
+// Import is what the evaluator calls, over and over for one file.
+func (s *session) Import(from, path string) (jsonnet.Contents, string, error) {
+	if err := s.ctx.Err(); err != nil {
+		return jsonnet.Contents{}, "", err
 	}
-}
-
-// IsError tells whether err is a mistake in a text.
-func IsError(err error) bool {
-	var e *Error
-	return errors.As(err, &e)
+	if found, known := s.found[[2]string{from, path}]; known {
+		return s.files[found], found, nil
+	}
+	found, content, err := s.program.Import(from, path)
+	if err != nil {
+		return jsonnet.Contents{}, "", err
+	}
+	s.found[[2]string{from, path}] = found
+	if text, known := s.files[found]; known {
+		return text, found, nil
+	}
+	if len(s.files) == maxFiles {
+		return jsonnet.Contents{}, "", fmt.Errorf("more than %d files are imported (the limit of files)", maxFiles)
+	}
+	if s.bytes += len(content); s.bytes > s.limits.Bytes {
+		return jsonnet.Contents{}, "", fmt.Errorf("the files have more than %d bytes together (the limit of bytes)", s.limits.Bytes)
+	}
+	text := jsonnet.MakeContentsRaw(content)
+	s.files[found] = text
+	return text, found, nil
 }

@@ -1,0 +1,126 @@
+package jsonnet
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/google/go-jsonnet"
+	"github.com/google/go-jsonnet/ast"
+)
+
+// Error is a mistake in a text, or a limit that an evaluation met.
+type Error struct {
+	File         string
+	Line, Column int // from 1; 0: not known
+	Text         string
+}
+
+func (e *Error) Error() string {
+	switch {
+	case e.Line == 0:
+		return e.File + ": " + e.Text
+	case e.Column == 0:
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Text)
+}
+
+// IsError tells whether err is a mistake in a text.
+func IsError(err error) bool {
+	var e *Error
+	return errors.As(err, &e)
+}
+
+// problem makes an Error of what the evaluator returns.
+func (s *session) problem(err error) error {
+	if s.ctx.Err() != nil {
+		return s.ctx.Err() // whatever it led to
+	}
+	e := &Error{File: s.program.Entrypoint, Text: err.Error()}
+	var runtime jsonnet.RuntimeError
+	var static interface{ Loc() ast.LocationRange }
+	switch {
+	case errors.As(err, &runtime):
+		e.Text = s.explain(runtime.Msg)
+		for i := len(runtime.StackTrace) - 1; i >= 0; i-- { // from within
+			if e.locate(runtime.StackTrace[i].Loc) {
+				break
+			}
+		}
+		s.relocate(e)
+	case errors.As(err, &static):
+		at := static.Loc()
+		if e.locate(at) {
+			e.Text = strings.TrimPrefix(e.Text, at.String()+" ")
+		}
+	case strings.HasPrefix(e.Text, "(CRASH)"): // with a stack of Go's, which helps nobody here
+		e.Text, _, _ = strings.Cut(strings.TrimPrefix(e.Text, "(CRASH) "), "\n")
+		e.Text = "the evaluator broke: " + e.Text
+	}
+	e.Text = oneLine(e.Text)
+	e.File = oneLine(e.File)
+	return e
+}
+
+// explain says of a limit what it is.
+func (s *session) explain(message string) string {
+	if message == "max stack frames exceeded." {
+		return fmt.Sprintf("calls are more than %d deep within one another (the limit of stack): something calls or imports itself without end", s.limits.Stack)
+	}
+	return message
+}
+
+// locate takes a place, unless it is in no file: those of the standard library and of native functions begin with "<".
+func (e *Error) locate(at ast.LocationRange) bool {
+	if at.Begin.Line == 0 || at.FileName == "" || strings.HasPrefix(at.FileName, "<") {
+		return false
+	}
+	e.File, e.Line, e.Column = at.FileName, at.Begin.Line, at.Begin.Column
+	return true
+}
+
+// place is how the evaluator writes one: FILE:LINE:COLUMN-COLUMN, or FILE:(LINE:COLUMN)-(LINE:COLUMN).
+var place = regexp.MustCompile(`^(.*?):\(?([0-9]+):([0-9]+)\)?(?:-\(?[0-9:]+\)?)? `)
+
+// relocate moves an error to the imported file whose text does not parse: the evaluator places it at the import.
+func (s *session) relocate(e *Error) {
+	found := place.FindStringSubmatch(e.Text)
+	if found == nil {
+		return
+	}
+	if _, imported := s.files[found[1]]; !imported {
+		return
+	}
+	line, err := strconv.Atoi(found[2])
+	column, err2 := strconv.Atoi(found[3])
+	if err == nil && err2 == nil {
+		e.File, e.Line, e.Column, e.Text = found[1], line, column, e.Text[len(found[0]):]
+	}
+}
+
+// maxMessage is how much of a message is shown.
+const maxMessage = 2000
+
+// oneLine joins the lines of a message, and shows control characters as spaces: a message may be a stranger's.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, strings.Join(lines, "; "))
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "") + "..."
+	}
+	return text
+}
