@@ -1,0 +1,167 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// maxScript is the longest script that can be an argument: what Linux takes without its NUL (MAX_ARG_STRLEN, execve(2)).
+const maxScript = 128<<10 - 1
+
+// Validate returns every mistake as a *Mistake, one a line. path is what the list is called: run.
+func (l List) Validate(path string) error {
+	var found []error
+	n := namesOf(l)
+	for i, c := range l {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if c.ID == "" {
+			found = append(found, &Mistake{at, "id is missing"})
+		}
+		if c.Commands != nil {
+			found = append(found, c.Commands.Validate(at+".commands"))
+			continue
+		}
+		add := func(member, reason string) {
+			found = append(found, &Mistake{at + "." + member, c.quote() + reason})
+		}
+		c.checkScripts(add)
+		c.checkTargets(n, i, add)
+		c.Exec.check(func(member, reason string) { add("exec"+member, reason) })
+	}
+	return errors.Join(found...)
+}
+
+// quote names the Command in front of a reason.
+func (c *Command) quote() string {
+	if c.ID == "" {
+		return ""
+	}
+	return fmt.Sprintf("(of %q) ", c.ID)
+}
+
+func (c *Command) checkScripts(add func(member, reason string)) {
+	for _, script := range []struct{ member, text string }{{"check", c.Check}, {"change", c.Change}, {"remove", c.Remove}} {
+		if strings.ContainsRune(script.text, 0) {
+			add(script.member, "holds a NUL byte, which no argument can")
+		}
+		if len(script.text) > maxScript {
+			add(script.member, fmt.Sprintf("is %d bytes long; Linux takes %d in one argument: put data into stdin, or into a file", len(script.text), maxScript))
+		}
+	}
+	if c.EnvPrefix != "" && !envName.MatchString(c.EnvPrefix) {
+		add("envPrefix", fmt.Sprintf("%q: want letters, digits and underscores, and no digit first", c.EnvPrefix))
+	}
+}
+
+func (c *Command) checkTargets(n *names, at int, add func(member, reason string)) {
+	for _, on := range []struct {
+		member  string
+		targets Targets
+		side    side
+	}{{"onChange", c.OnChange, later}, {"onFail", c.OnFail, later}, {"onRemove", c.OnRemove, earlier}} {
+		for i, target := range on.targets {
+			if err := n.check(at, target, on.side); err != nil {
+				add(fmt.Sprintf("%s[%d]", on.member, i), err.Error())
+			}
+		}
+	}
+}
+
+// Validate returns every mistake as a *Mistake, one a line. path is what the Exec is called: runExec.
+func (e Exec) Validate(path string) error {
+	var found []error
+	e.check(func(member, reason string) { found = append(found, &Mistake{path + member, reason}) })
+	return errors.Join(found...)
+}
+
+func (e *Exec) check(add func(member, reason string)) {
+	if e == nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(e.Env[name], 0) {
+			add(fmt.Sprintf(".env[%q]", name), "a variable has a name without =, and neither it nor its value a NUL byte")
+		}
+	}
+	if !slices.Contains([]string{"", "host", "none"}, e.ContainerNetwork) {
+		add(".containerNetwork", fmt.Sprintf("%q: want host, none, or nothing for the runtime's own", e.ContainerNetwork))
+	}
+	if !slices.Contains([]string{"", "always", "missing", "never"}, e.ContainerPull) {
+		add(".containerPull", fmt.Sprintf("%q: want always, missing or never", e.ContainerPull))
+	}
+	for i, volume := range e.ContainerVolumes {
+		if _, err := parseVolume(volume); err != nil {
+			add(fmt.Sprintf(".containerVolumes[%d]", i), err.Error())
+		}
+	}
+}
+
+// volume is a directory of this machine's in a container.
+type volume struct {
+	host, path string
+	readOnly   bool
+}
+
+// parseVolume reads HOST:CONTAINER[:ro|rw].
+func parseVolume(text string) (volume, error) {
+	parts := strings.Split(text, ":")
+	v := volume{}
+	if len(parts) == 3 && (parts[2] == "ro" || parts[2] == "rw") {
+		v.readOnly = parts[2] == "ro"
+		parts = parts[:2]
+	}
+	if len(parts) != 2 || !filepath.IsAbs(parts[0]) || !filepath.IsAbs(parts[1]) {
+		return volume{}, fmt.Errorf("%q: want HOST:CONTAINER or HOST:CONTAINER:ro, both absolute paths", text)
+	}
+	v.host, v.path = parts[0], parts[1]
+	return v, nil
+}
+
+// Warnings are what a list says that has no effect, one for each, with its path.
+func (l List) Warnings(path string) (found []string) {
+	for i, c := range l {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if c.Commands != nil {
+			if ignored := c.ignored(); len(ignored) > 0 {
+				found = append(found, fmt.Sprintf("%s: %sis a group, where %s has no effect", at, c.quote(), strings.Join(ignored, ", ")))
+			}
+			found = append(found, c.Commands.Warnings(at+".commands")...)
+			continue
+		}
+		if e := c.Exec; e != nil && e.ContainerImage == "" && e.hasContainer() {
+			found = append(found, fmt.Sprintf("%s.exec: %scontainer properties have no effect without containerImage", at, c.quote()))
+		}
+		if c.Change == "" && len(c.OnChange) > 0 {
+			found = append(found, fmt.Sprintf("%s.onChange: %snever happens: there is no change", at, c.quote()))
+		}
+		if c.Remove == "" && len(c.OnRemove) > 0 {
+			found = append(found, fmt.Sprintf("%s.onRemove: %snever happens: there is no remove", at, c.quote()))
+		}
+	}
+	return found
+}
+
+// ignored are the members of a group that have no effect.
+func (c *Command) ignored() (names []string) {
+	for _, member := range []struct {
+		name string
+		set  bool
+	}{
+		{"always", c.Always}, {"check", c.Check != ""}, {"change", c.Change != ""}, {"remove", c.Remove != ""}, {"stdin", c.Stdin != ""},
+		{"changeIgnore", c.ChangeIgnore}, {"removeAfter", c.RemoveAfter}, {"envPrefix", c.EnvPrefix != ""}, {"exec", c.Exec != nil},
+		{"onChange", c.OnChange != nil}, {"onFail", c.OnFail != nil}, {"onRemove", c.OnRemove != nil},
+	} {
+		if member.set {
+			names = append(names, member.name)
+		}
+	}
+	return names
+}
+
+func (e *Exec) hasContainer() bool {
+	return e.ContainerEntrypoint != "" || e.ContainerNetwork != "" || e.ContainerPrivileged || e.ContainerPull != "" || e.ContainerUser != "" || len(e.ContainerVolumes) > 0 || e.ContainerWorkDir != ""
+}
