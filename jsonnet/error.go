@@ -35,23 +35,23 @@ func IsError(err error) bool {
 	return errors.As(err, &e)
 }
 
-// problem makes an Error of what the evaluator returns.
-func (s *session) problem(err error) error {
-	if s.ctx.Err() != nil {
-		return s.ctx.Err() // whatever it led to
+// problem makes an Error, without values from outside, of what the evaluator returns.
+func (m *machine) problem(err error) error {
+	if m.ctx.Err() != nil {
+		return m.ctx.Err() // whatever it led to
 	}
-	e := &Error{File: s.program.Entrypoint, Text: err.Error()}
+	e := &Error{File: m.name, Text: err.Error()}
 	var runtime jsonnet.RuntimeError
 	var static interface{ Loc() ast.LocationRange }
 	switch {
 	case errors.As(err, &runtime):
-		e.Text = s.explain(runtime.Msg)
+		e.Text = m.explain(runtime.Msg)
 		for i := len(runtime.StackTrace) - 1; i >= 0; i-- { // from within
 			if e.locate(runtime.StackTrace[i].Loc) {
 				break
 			}
 		}
-		s.relocate(e)
+		m.relocate(e)
 	case errors.As(err, &static):
 		at := static.Loc()
 		if e.locate(at) {
@@ -61,7 +61,7 @@ func (s *session) problem(err error) error {
 		e.Text, _, _ = strings.Cut(strings.TrimPrefix(e.Text, "(CRASH) "), "\n")
 		e.Text = "the evaluator broke: " + e.Text
 	}
-	e.Text = oneLine(e.Text)
+	e.Text = cut(oneLine(m.mask(e.Text)))
 	e.File = oneLine(e.File)
 	return e
 }
@@ -69,14 +69,14 @@ func (s *session) problem(err error) error {
 // explain says of a limit what it is.
 func (s *session) explain(message string) string {
 	if message == "max stack frames exceeded." {
-		return fmt.Sprintf("calls are more than %d deep within one another (the limit of stack): something calls or imports itself without end", s.limits.Stack)
+		return fmt.Sprintf("more than %d calls within one another (the limit of stack): something calls or imports itself without end", s.limits.Stack)
 	}
 	return message
 }
 
-// locate takes a place, unless it is in no file: those of the standard library and of native functions begin with "<".
+// locate takes a place, unless it is in no file: the standard library's and the native functions' begin with "<".
 func (e *Error) locate(at ast.LocationRange) bool {
-	if at.Begin.Line == 0 || at.FileName == "" || strings.HasPrefix(at.FileName, "<") {
+	if at.Begin.Line == 0 || at.FileName == "" || strings.HasPrefix(at.FileName, "<") && at.FileName != renderedFile {
 		return false
 	}
 	e.File, e.Line, e.Column = at.FileName, at.Begin.Line, at.Begin.Column
@@ -102,9 +102,6 @@ func (s *session) relocate(e *Error) {
 	}
 }
 
-// maxMessage is how much of a message is shown.
-const maxMessage = 2000
-
 // oneLine joins the lines of a message, and shows control characters as spaces: a message may be a stranger's.
 func oneLine(text string) string {
 	var lines []string
@@ -113,14 +110,20 @@ func oneLine(text string) string {
 			lines = append(lines, line)
 		}
 	}
-	text = strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return ' '
 		}
 		return r
 	}, strings.Join(lines, "; "))
+}
+
+// maxMessage is how much of a message is shown.
+const maxMessage = 2000
+
+func cut(text string) string {
 	if len(text) > maxMessage {
-		text = strings.ToValidUTF8(text[:maxMessage], "") + "..."
+		return strings.ToValidUTF8(text[:maxMessage], "") + "..."
 	}
 	return text
 }

@@ -21,8 +21,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/google/go-jsonnet"
 )
 
 // Program is a file and where its imports are found.
@@ -158,87 +156,4 @@ func Text(file string, text []byte, next Importer) Importer {
 		}
 		return found, content, err
 	}
-}
-
-// session is one evaluation.
-type session struct {
-	ctx     context.Context
-	program Program
-	access  Access
-	limits  Limits
-	vm      *jsonnet.VM
-
-	files   map[string]jsonnet.Contents // by name
-	found   map[[2]string]string        // names, by who imports what
-	bytes   int
-	brought []string // from outside: no error holds them
-}
-
-func newSession(ctx context.Context, p Program, a Access, l Limits) *session {
-	s := &session{
-		ctx: ctx, program: p, access: a, limits: l,
-		files: map[string]jsonnet.Contents{}, found: map[[2]string]string{},
-	}
-	s.vm = s.machine()
-	return s
-}
-
-// machine returns an evaluator over what the session has read.
-func (s *session) machine() *jsonnet.VM {
-	vm := jsonnet.MakeVM()
-	vm.MaxStack = s.limits.Stack
-	trace := s.access.Trace
-	if trace == nil {
-		trace = io.Discard
-	}
-	vm.SetTraceOut(trace)
-	vm.Importer(s)
-	return vm
-}
-
-func (s *session) run() (result []byte, err error) {
-	defer func() {
-		if problem := recover(); problem != nil { // of the evaluator: not this program's end
-			result, err = nil, s.problem(fmt.Errorf("the evaluator broke: %v", problem))
-		}
-	}()
-	node, _, err := s.vm.ImportAST("", s.program.Entrypoint)
-	if err != nil {
-		return nil, s.problem(err)
-	}
-	text, err := s.vm.Evaluate(node)
-	if err == nil && len(text) > s.limits.Bytes {
-		err = fmt.Errorf("the result has %d bytes; at most %d are taken (the limit of bytes)", len(text), s.limits.Bytes)
-	}
-	if err != nil {
-		return nil, s.problem(err)
-	}
-	return []byte(text), nil
-}
-
-// Import is what the evaluator calls, over and over for one file.
-func (s *session) Import(from, path string) (jsonnet.Contents, string, error) {
-	if err := s.ctx.Err(); err != nil {
-		return jsonnet.Contents{}, "", err
-	}
-	if found, known := s.found[[2]string{from, path}]; known {
-		return s.files[found], found, nil
-	}
-	found, content, err := s.program.Import(from, path)
-	if err != nil {
-		return jsonnet.Contents{}, "", err
-	}
-	s.found[[2]string{from, path}] = found
-	if text, known := s.files[found]; known {
-		return text, found, nil
-	}
-	if len(s.files) == maxFiles {
-		return jsonnet.Contents{}, "", fmt.Errorf("more than %d files are imported (the limit of files)", maxFiles)
-	}
-	if s.bytes += len(content); s.bytes > s.limits.Bytes {
-		return jsonnet.Contents{}, "", fmt.Errorf("the files have more than %d bytes together (the limit of bytes)", s.limits.Bytes)
-	}
-	text := jsonnet.MakeContentsRaw(content)
-	s.files[found] = text
-	return text, found, nil
 }

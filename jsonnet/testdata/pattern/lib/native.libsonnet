@@ -1,0 +1,4 @@
+{
+  getConfig(): std.native('getConfig')(),
+  getOS(): std.native('getOS')(),
+}
