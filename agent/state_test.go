@@ -1,0 +1,144 @@
+package agent_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/command"
+)
+
+func openState(t *testing.T) *agent.State {
+	t.Helper()
+	s, err := agent.OpenState(filepath.Join(t.TempDir(), "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestState(t *testing.T) {
+	t.Parallel()
+	s := openState(t)
+	for _, read := range []func(string) ([]byte, error){s.Order, s.Next} {
+		if order, err := read("web"); order != nil || err != nil {
+			t.Errorf("before the first: %q, %v", order, err)
+		}
+	}
+	ran := agent.Ran{Order: "ab", Commands: command.List{{ID: "a", Change: "x"}}, Left: command.List{{ID: "old", Remove: "y"}}}
+	must(t, s.Begin("web", []byte("first")))
+	if order, err := s.Order("web"); order != nil || err != nil {
+		t.Errorf("while it runs: %q, %v", order, err)
+	}
+	must(t, s.End("web", ran))
+	if order, err := s.Order("web"); string(order) != "first" || err != nil {
+		t.Errorf("%q, %v", order, err)
+	}
+	if next, err := s.Next("web"); next != nil || err != nil {
+		t.Errorf("after the end: %q, %v", next, err)
+	}
+	got, err := s.Ran("web")
+	if err != nil || !reflect.DeepEqual(got, ran) || len(got.Old()) != 2 || got.Old()[0].ID != "old" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	must(t, s.End("web", agent.Ran{})) // it ran again, as it was
+	if order, err := s.Order("web"); string(order) != "first" || err != nil {
+		t.Errorf("after another run: %q, %v", order, err)
+	}
+	mark := agent.Mark{IssuedAt: 17, Accepted: time.Unix(20, 0).UTC(), Order: "ab"}
+	must(t, s.KeepMark("web", mark))
+	if m, found, err := s.Mark("web"); !found || err != nil || m != mark {
+		t.Errorf("%+v, %v, %v", m, found, err)
+	}
+	if m, found, err := s.Mark("other"); found || err != nil || m != (agent.Mark{}) {
+		t.Errorf("of a source without: %+v, %v, %v", m, found, err)
+	}
+	must(t, s.Forget("web"))
+	order, err := s.Order("web")
+	if _, found, _ := s.Mark("web"); order != nil || err != nil || !found {
+		t.Errorf("forgotten: %q, %v; the mark is there: %v", order, err, found)
+	}
+	entries, err := os.ReadDir(s.Directory())
+	must(t, err)
+	for _, entry := range entries {
+		if info, err := entry.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", entry.Name(), info, err)
+		}
+	}
+}
+
+func TestOneAgent(t *testing.T) {
+	t.Parallel()
+	s := openState(t)
+	if _, err := agent.OpenState(s.Directory()); err == nil || !strings.Contains(err.Error(), "in use by another agent") {
+		t.Errorf("a second agent: %v", err)
+	}
+	must(t, s.Close())
+	again, err := agent.OpenState(s.Directory())
+	must(t, err)
+	must(t, again.Close())
+}
+
+// TestFlippedBits flips every bit of what carries a checksum, one at a time.
+func TestFlippedBits(t *testing.T) {
+	t.Parallel()
+	s := openState(t)
+	must(t, s.KeepMark("web", agent.Mark{IssuedAt: 1795441584}))
+	must(t, s.KeepRan("web", agent.Ran{Commands: command.List{{ID: "a"}}}))
+	for suffix, look := range map[string]func() error{
+		".mark": func() error { _, _, err := s.Mark("web"); return err },
+		".ran":  func() error { _, err := s.Ran("web"); return err },
+	} {
+		path := filepath.Join(s.Directory(), "web"+suffix)
+		whole, err := os.ReadFile(path)
+		must(t, err)
+		must(t, look())
+		for bit := range 8 * len(whole) {
+			damaged := bytes.Clone(whole)
+			damaged[bit/8] ^= 1 << (bit % 8)
+			must(t, os.WriteFile(path, damaged, 0o600))
+			if err := look(); !errors.Is(err, agent.ErrDamaged) {
+				t.Fatalf("%s: bit %d: %v", suffix, bit, err)
+			}
+		}
+		for _, cut := range []int{0, 1, len(whole) / 2, len(whole) - 1} {
+			must(t, os.WriteFile(path, whole[:cut], 0o600))
+			if err := look(); !errors.Is(err, agent.ErrDamaged) {
+				t.Errorf("%s: cut to %d bytes: %v", suffix, cut, err)
+			}
+		}
+	}
+}
+
+// TestHalfWritten: what a killed agent had begun to write is no state, and goes.
+func TestHalfWritten(t *testing.T) {
+	t.Parallel()
+	s := openState(t)
+	must(t, s.Begin("web", []byte("order")))
+	half := filepath.Join(s.Directory(), ".web.mark.123")
+	must(t, os.WriteFile(half, []byte("wri"), 0o600))
+	must(t, s.Sweep())
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+	if next, err := s.Next("web"); string(next) != "order" || err != nil {
+		t.Errorf("%q, %v", next, err)
+	}
+	if _, err := agent.OpenState(s.Directory()); err == nil {
+		t.Error("the lock went too")
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
