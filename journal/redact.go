@@ -78,6 +78,14 @@ func contains(list []string, text string) bool {
 	return false
 }
 
+// Mask returns a text, of one line or more, with every secret in it masked.
+func (r *Redactor) Mask(text string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text, _ = r.mask(text, -1)
+	return text
+}
+
 // Append masks and passes on. Of a partial entry the end is held back until the next, since a secret may go across.
 func (r *Redactor) Append(e Entry) error {
 	r.mu.Lock()

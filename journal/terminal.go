@@ -79,6 +79,13 @@ func (t *Terminal) Append(e Entry) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.note(e)
+	if e.silent() {
+		if t.open != nil || t.closed {
+			return nil
+		}
+		_, err := io.WriteString(t.w, t.erase()+t.status())
+		return err
+	}
 	out := t.erase()
 	if t.open != nil && sameStream(*t.open, e) {
 		out += sanitize(e.Text, t.config.Colour)
@@ -131,7 +138,7 @@ func (t *Terminal) line(e Entry) string {
 	case Errored:
 		return ansi.Style{}.ForegroundColor(ansi.Red).Styled(name + before + sanitize(e.Text, false))
 	case Finish:
-		return statusStyle(e.Status).Styled(name + before + after)
+		return statusStyle(e.Status).Styled(name + before + sanitize(e.Text, false) + after)
 	}
 	return ansi.Style{}.Faint().Styled(name + before + sanitize(e.Text, false) + after)
 }
@@ -146,7 +153,7 @@ func labelStyle(name string) ansi.Style {
 
 func statusStyle(status string) ansi.Style {
 	switch status {
-	case "succeeded":
+	case "succeeded", "well":
 		return ansi.Style{}.ForegroundColor(ansi.Green)
 	case "failed", "errored":
 		return ansi.Style{}.ForegroundColor(ansi.Red)

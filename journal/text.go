@@ -19,8 +19,11 @@ type Text struct {
 // NewText returns a Text that writes to w, each entry in one Write.
 func NewText(w io.Writer) *Text { return &Text{w: w} }
 
-// Append writes one line; the parts of a long one follow each other without a break.
+// Append writes one line; the parts of a long one follow each other without a break. A silent start is no line.
 func (t *Text) Append(e Entry) error {
+	if e.silent() {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var line strings.Builder
@@ -47,6 +50,9 @@ func (t *Text) Append(e Entry) error {
 	_, err := io.WriteString(t.w, line.String())
 	return err
 }
+
+// silent tells of the start of a step of which there is nothing to say: only a live status line shows it.
+func (e Entry) silent() bool { return e.Kind == Start && e.Step != "" && e.Text == "" }
 
 func sameStream(a, b Entry) bool {
 	return a.Kind == b.Kind && a.Job == b.Job && a.Step == b.Step && a.Attempt == b.Attempt && a.Stream == b.Stream
@@ -78,9 +84,12 @@ func words(e Entry) (before, after string) {
 	case Errored:
 		return colon + "error: ", ""
 	case Finish:
-		after = e.Status
+		colon += e.Status
 		if e.Exit != nil && *e.Exit != 0 {
-			after += " (exit status " + strconv.Itoa(*e.Exit) + ")"
+			colon += " (exit status " + strconv.Itoa(*e.Exit) + ")"
+		}
+		if e.Text != "" {
+			colon += ", "
 		}
 	case Start:
 		if e.Step == "" && e.Build != "" {
