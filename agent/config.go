@@ -141,7 +141,7 @@ func (e Events) validate() error {
 // ShownPath is a path of pullPaths as it may be shown: without what goes to the server as a header, or as a password.
 func ShownPath(path string) string {
 	shown, _, headers := strings.Cut(path, "#")
-	if !isURL(path) {
+	if !IsURL(path) {
 		return path
 	}
 	if u, err := url.Parse(shown); err == nil {
@@ -153,14 +153,15 @@ func ShownPath(path string) string {
 	return shown
 }
 
-func isURL(path string) bool { return strings.Contains(path, "://") }
+// IsURL tells a URL of pullPaths from a file.
+func IsURL(path string) bool { return strings.Contains(path, "://") }
 
 // checkPullPath takes a file, or a URL with what may follow it. Its errors never hold what follows.
 func checkPullPath(path string) error {
 	if path == "" {
 		return errors.New("is empty")
 	}
-	if !isURL(path) {
+	if !IsURL(path) {
 		return nil
 	}
 	plain, _, _ := strings.Cut(path, "#")

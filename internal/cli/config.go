@@ -17,6 +17,9 @@ type configFlags struct {
 	path  string
 	sets  []string
 	level string
+
+	configured string // level that the configuration names
+	noColor    bool   // so does the configuration
 }
 
 func (c *configFlags) register(root *cobra.Command) {
@@ -40,7 +43,8 @@ func dataFlag(cmd *cobra.Command) {
 	cmd.Flags().String("data", "", "data directory (default: ~/.local/share/writ)")
 }
 
-// loadConfig reads the configuration, with the flags of the verb over it.
+// loadConfig reads the configuration, with the flags of the verb over it. What the configuration says of printing counts
+// from here on.
 func (a *app) loadConfig(cmd *cobra.Command) (config.Config, error) {
 	directory, err := os.Getwd()
 	if err != nil {
@@ -53,14 +57,29 @@ func (a *app) loadConfig(cmd *cobra.Command) (config.Config, error) {
 			options.Flags = append(options.Flags, setting)
 		}
 	}
-	return config.Load(cmd.Context(), options)
+	loaded, err := config.Load(cmd.Context(), options)
+	if err != nil {
+		return config.Config{}, err
+	}
+	for _, warning := range loaded.Warnings() {
+		fmt.Fprintf(a.stderr, "writ: warning: %s\n", safe(warning))
+	}
+	a.config.configured, a.config.noColor = loaded.CLI.LogLevel, loaded.CLI.NoColor
+	return loaded, nil
 }
 
-// logger logs to standard error, from a level on that --log-level overrides.
+// logger logs to standard error, from a level on that the configuration overrides, and --log-level both.
 func (a *app) logger(from slog.Level) (*slog.Logger, error) {
-	if a.config.level != "" {
+	switch {
+	case a.config.level != "":
 		if err := from.UnmarshalText([]byte(a.config.level)); err != nil {
 			return nil, hinted{fmt.Errorf("--log-level %q: not a level", a.config.level), "use debug, info, warn or error"}
+		}
+	case a.config.configured == "none":
+		return slog.New(slog.DiscardHandler), nil
+	case a.config.configured != "":
+		if err := from.UnmarshalText([]byte(a.config.configured)); err != nil {
+			return nil, fmt.Errorf("cli.logLevel: %w", err)
 		}
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: from})), nil
@@ -72,9 +91,11 @@ func (a *app) configVerb() *cobra.Command {
 		Use:   "config",
 		Short: "Show each value of the configuration and where it came from",
 		Long: `Show each value of the configuration and where it came from: default, writ.jsonnet with its line, a WRIT_ variable,
--x or a flag, each winning over the one before. A variable is named after its key: WRIT_ISSUER_URL is issuer.url.`,
+-x or a flag, each winning over the one before. A variable is named after its key: WRIT_ISSUER_URL is issuer.url. In the
+name of a key _ is as good as a dot. Secrets are shown as (secret).`,
 		Example: `  writ config
-  writ config -x issuer.url=https://ci.example.com --json`,
+  writ config -x issuer.url=https://ci.example.com --json
+  writ config -x sources_web_allowPush=true`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := a.loadConfig(cmd)
@@ -97,7 +118,7 @@ func (a *app) configVerb() *cobra.Command {
 				if plain, isText := v.Value.(string); isText && plain != "" {
 					text = []byte(safe(plain))
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\n", v.Key, text, v.Origin)
+				fmt.Fprintf(table, "%s\t%s\t%s\n", safe(v.Key), text, v.Origin)
 			}
 			return table.Flush()
 		},

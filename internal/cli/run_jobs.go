@@ -304,7 +304,7 @@ func (a *app) sink(asJSON bool) (journal.Sink, func()) {
 		return journal.NewText(a.stdout), func() {}
 	}
 	terminal := journal.NewTerminal(file, journal.TerminalConfig{
-		Colour: a.getenv("NO_COLOR") == "",
+		Colour: a.getenv("NO_COLOR") == "" && !a.config.noColor,
 		Width: func() int {
 			width, _, err := term.GetSize(int(file.Fd()))
 			if err != nil {

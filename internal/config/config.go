@@ -2,6 +2,10 @@
 // from. It is strict: what it does not know, it refuses, and names what was probably meant.
 //
 //	default < writ.jsonnet < WRIT_SECTION_KEY < -x section.key=value < --flag
+//
+// All keys are one tree (schema). An object is put into it member by member, so that each value knows where it came from
+// and a later one replaces that value alone; what has a value (a text, a list) is replaced as a whole. A name of the
+// user's, of a source or a variable, is a * in the tree.
 package config
 
 import (
@@ -10,6 +14,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/command"
 )
 
 // Config is the whole configuration. Paths are absolute.
@@ -18,7 +27,27 @@ type Config struct {
 	Server    Server
 	Container Container
 
-	origins map[string]string
+	Build      Build
+	Exec       command.Exec // how scripts are executed where nothing else says how
+	Run        agent.Run
+	Sources    map[string]*agent.Source // none is nil
+	Targets    map[string]*agent.Target // none is nil
+	Vars       map[string]any           // for Patterns
+	Lint       Lint
+	HTTPServer agent.HTTPServer
+	HTTPClient agent.HTTPClient
+	CLI        CLI
+	Jsonnet    Jsonnet
+	Test       bool // Patterns see it as the variable test
+
+	settings map[string]setting // by key
+	warnings []string
+}
+
+// setting is a key that has been set.
+type setting struct {
+	path   []string
+	origin string
 }
 
 // Options say where to look.
@@ -33,16 +62,16 @@ type Options struct {
 // Flag is a value that a flag of its own gave.
 type Flag struct{ Key, Name, Value string }
 
-// Value is one value with where it came from: "default", a file with its line, a variable, a flag.
+// Value is one value with where it came from: "default", a file with its line, a variable, a flag. Secrets are hidden.
 type Value struct {
 	Key    string `json:"key"`
 	Value  any    `json:"value"`
 	Origin string `json:"origin"`
 }
 
-// Load reads the configuration. Its error names every mistake with its place, one a line.
+// Load reads the configuration. Its error names every mistake with its place, one a line, and holds no secret.
 func Load(ctx context.Context, o Options) (Config, error) {
-	l := loader{options: o, config: Config{origins: map[string]string{}}, environ: environment(o.Environ)}
+	l := loader{options: o, config: unset(), environ: environment(o.Environ)}
 	file, err := l.find()
 	if err != nil {
 		return Config{}, err
@@ -52,45 +81,95 @@ func Load(ctx context.Context, o Options) (Config, error) {
 			return Config{}, err
 		}
 	}
-	l.variables()
-	l.sets()
-	l.flags()
+	l.variables(ctx)
+	l.sets(ctx)
+	l.flags(ctx)
 	if err := errors.Join(l.problems...); err != nil {
 		return Config{}, err
 	}
 	if err := l.defaults(); err != nil {
 		return Config{}, err
 	}
-	return l.config, l.config.validate()
+	if err := l.config.validate(); err != nil {
+		return Config{}, err
+	}
+	l.config.warnings = append(l.config.warnings, l.config.idleCommands()...)
+	return l.config, nil
 }
 
-// Values lists every value in the order of its key.
+// Warnings are what is said about a configuration that works: keys that are retired or have no effect, each with its
+// place.
+func (c Config) Warnings() []string { return slices.Clone(c.warnings) }
+
+// Values lists every value in the order of its key. Of what holds names of the user's, it lists what is set.
 func (c Config) Values() []Value {
 	var all []Value
-	for _, f := range fields() {
-		origin := c.origins[f.key]
-		if origin == "" {
-			origin = "default"
-		}
-		all = append(all, Value{f.key, f.value(&c), origin})
-	}
+	c.collect(schema(), nil, false, &all)
 	slices.SortFunc(all, func(a, b Value) int { return strings.Compare(a.Key, b.Key) })
 	return all
 }
+
+// collect lists the values at and below a node; onlySet leaves out those that have not been set.
+func (c *Config) collect(n *node, path []string, onlySet bool, into *[]Value) {
+	set, isSet := c.settings[join(path)]
+	origin := "default"
+	if isSet {
+		origin = set.origin
+	}
+	switch {
+	case n.alias != nil || n.field != nil && n.field.pointer == nil:
+	case n.field != nil:
+		if isSet || !onlySet {
+			*into = append(*into, Value{join(path), n.field.value(c, n.userNames(path)), origin})
+		}
+	default:
+		optional := n.object.optional || n.name == "*"
+		if optional && !c.anyBelow(path) {
+			if isSet || !onlySet {
+				*into = append(*into, Value{join(path), jsontext.Value("{}"), origin})
+			}
+			return
+		}
+		for _, m := range n.members {
+			c.collect(m, append(slices.Clone(path), m.name), onlySet || optional, into)
+		}
+		if n.each != nil {
+			for _, name := range c.namesBelow(path) {
+				c.collect(n.each, append(slices.Clone(path), name), true, into)
+			}
+		}
+	}
+}
+
+// namesBelow are the names below a path of which anything has been set.
+func (c *Config) namesBelow(path []string) []string {
+	var names []string
+	for _, s := range c.settings {
+		if len(s.path) > len(path) && slices.Equal(s.path[:len(path)], path) {
+			names = append(names, s.path[len(path)])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (c *Config) anyBelow(path []string) bool { return len(c.namesBelow(path)) > 0 }
 
 // Blame adds to an error that begins with a key where the key's value came from.
 func (c Config) Blame(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, f := range fields() {
-		if rest, of := strings.CutPrefix(err.Error(), f.key); of && (rest == "" || strings.ContainsRune(" :[.", rune(rest[0]))) {
-			if origin := c.origins[f.key]; origin != "" {
-				return fmt.Errorf("%s: %w", origin, err)
-			}
+	text, best := err.Error(), ""
+	for key := range c.settings {
+		if rest, of := strings.CutPrefix(text, key); of && len(key) > len(best) && (rest == "" || strings.ContainsRune(" :[.", rune(rest[0]))) {
+			best = key
 		}
 	}
-	return err
+	if best == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", c.settings[best].origin, err)
 }
 
 // environment makes a map of NAME=value; the last of a name counts.

@@ -156,8 +156,6 @@ func TestMistakes(t *testing.T) {
 		"{ server: { socketAllow: [{}] } }":                     `writ.jsonnet:1: server.socketAllow[0]: uid is missing`,
 		"{ server: { socketAllow: [{ uid: -1 }] } }":            `writ.jsonnet:1: server.socketAllow[0].uid: want a whole number from 0 to 4294967295, not this number`,
 		"{ container: { runtime: 'docker' } }":                  `writ.jsonnet:1: container.runtime "docker": want auto, process, oci`,
-		"{\n\n  sources: {},\n}":                                `writ.jsonnet:3: sources: not in this version of writ`,
-		"{ httpServer: {}, build: {} }":                         `build: not in this version of writ`,
 		"[]":                                                    `writ.jsonnet: the configuration is not an object`,
 		"{ a: , }":                                              `writ.jsonnet:1:6: `,
 		"{ issuer: error 'x' }":                                 `writ.jsonnet:1:11: x`,
@@ -179,7 +177,6 @@ func TestMistakenSettings(t *testing.T) {
 		"issuer.url":              `-x: want KEY=VALUE`,
 		"issuer.identity=[":       `-x issuer.identity: issuer.identity: not JSON; want a list`,
 		"issuer.url=ftp://a":      `-x issuer.url: issuer.url "ftp://a": scheme "ftp"; want https`,
-		"run.verifyKeys=[]":       `-x run.verifyKeys: run.verifyKeys: not in this version of writ`,
 		"issuer.introspectRate=x": `-x issuer.introspectRate: issuer.introspectRate: not JSON; want a number`,
 	} {
 		o, _ := world(t, "")
@@ -192,7 +189,7 @@ func TestMistakenSettings(t *testing.T) {
 		"WRIT_ISSUER_ULR=x":   `$WRIT_ISSUER_ULR: unknown variable; did you mean "WRIT_ISSUER_URL"?`,
 		"WRIT_ISUER_URL=x":    `$WRIT_ISUER_URL: unknown variable; did you mean "WRIT_ISSUER_URL"?`,
 		"WRIT_SERVER_COLOR=x": `$WRIT_SERVER_COLOR: unknown variable`,
-		"WRIT_RUN_SYSTEMD=x":  `$WRIT_RUN_SYSTEMD: run: not in this version of writ`,
+		"WRIT_RUN_SYSTEMD=x":  `$WRIT_RUN_SYSTEMD: unknown variable; did you mean "WRIT_RUN_STATEDIR"?; allowed: WRIT_RUN_JWTRULE, `,
 	} {
 		o, _ := world(t, "")
 		o.Environ = append(o.Environ, pair)

@@ -4,9 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
+	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/key"
 )
+
+// unset is the configuration in which nothing is set, as far as others may be put over it in part.
+func unset() Config {
+	return Config{
+		Exec:       command.DefaultExec(),
+		Run:        agent.Run{PushTimeout: 10 * time.Minute, WebhookTimeout: 10 * time.Minute},
+		Lint:       Lint{Exclude: `(^|/)(writ|etcha)\.jsonnet$`},
+		HTTPServer: agent.HTTPServer{ListenAddress: ":4000", SelfSignedCertificate: true},
+		settings:   map[string]setting{},
+	}
+}
 
 // defaults fills what nobody set.
 func (l *loader) defaults() error {
@@ -45,6 +59,11 @@ func (l *loader) defaults() error {
 			return fmt.Errorf("container.imageCache: %w", err)
 		}
 		c.Container.ImageCache = filepath.Join(directory, "images")
+	}
+	if c.Run.StateDir == "" {
+		if c.Run.StateDir, err = l.userDirectory("XDG_STATE_HOME", ".local/state"); err != nil {
+			return fmt.Errorf("run.stateDir: %w", err)
+		}
 	}
 	return nil
 }

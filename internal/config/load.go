@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/internal/nearest"
 	"github.com/writ-run/writ/jsonnet"
 )
@@ -20,16 +21,28 @@ import (
 // maxFile bounds the configuration file.
 const maxFile = 1 << 20
 
-// loader collects values from all sources, and mistakes.
+// loader collects values from all places, and mistakes.
 type loader struct {
 	options  Options
 	config   Config
 	environ  map[string]string
 	problems []error
+	layer    map[string]string // key -> as it was written in the place that is being read
 }
 
 func (l *loader) fail(origin, format string, arguments ...any) {
 	l.problems = append(l.problems, fmt.Errorf("%s: %s", origin, fmt.Sprintf(format, arguments...)))
+}
+
+func (l *loader) warn(origin, format string, arguments ...any) {
+	l.config.warnings = append(l.config.warnings, fmt.Sprintf("%s: %s", origin, fmt.Sprintf(format, arguments...)))
+}
+
+// place is where values are being read from.
+type place struct {
+	origin func(written string) string // of a key, as it is written there
+	base   string                      // directory that paths are relative to
+	lines  map[string]int              // of keys; nil: there are none
 }
 
 // file reads writ.jsonnet. An error is one that leaves nothing to check; others are collected.
@@ -43,157 +56,157 @@ func (l *loader) file(ctx context.Context, path string) error {
 		return err
 	}
 	shown := l.shown(path)
-	var top map[string]jsontext.Value
-	if err := json.Unmarshal(evaluated, &top); err != nil || top == nil {
+	if value := jsontext.Value(evaluated); value.Kind() != '{' {
 		return fmt.Errorf("%s: the configuration is not an object", shown)
 	}
 	lines := jsonnet.Fields(path, text)
-	place := func(key string) string {
-		if line := lines[key]; line > 0 {
-			return fmt.Sprintf("%s:%d", shown, line)
-		}
-		return shown
-	}
-	for _, section := range sortedByLine(top, "", lines) {
-		switch value := top[section]; {
-		case slices.Contains(sections(), section):
-			l.section(path, section, value, place, lines)
-		case isLater(section):
-			l.fail(place(section), "%s: not in this version of writ; its key is known, and what it configures comes later", section)
-		default:
-			known := slices.Concat(sections(), later())
-			l.fail(place(section), "unknown key %q%s; allowed: %s", section, nearest.Suggestion(section, known), strings.Join(sections(), ", "))
-		}
-	}
+	l.layer = map[string]string{}
+	l.put(found{node: schema()}, evaluated, place{
+		base:  filepath.Dir(path),
+		lines: lines,
+		origin: func(written string) string {
+			if line := lines[written]; line > 0 {
+				return fmt.Sprintf("%s:%d", shown, line)
+			}
+			return shown
+		},
+	})
 	return nil
 }
 
-func (l *loader) section(path, section string, value jsontext.Value, place func(string) string, lines map[string]int) {
-	if value.Kind() == 'n' {
-		return
+// put puts a value and what is below it into the configuration. Mistakes are collected.
+func (l *loader) put(at found, value jsontext.Value, from place) {
+	written := join(at.written)
+	if a := at.node.alias; a != nil {
+		at.node, at.path = at.node.target(at.path)
+		if a.retired {
+			l.warn(from.origin(written), "%s is retired; write %s", written, join(at.path))
+		}
+		if a.convert != nil && value.Kind() != 'n' {
+			converted, err := a.convert(value)
+			if err != nil {
+				l.fail(from.origin(written), "%s: %v", written, err)
+				return
+			}
+			value = converted
+		}
+	}
+	n := at.node
+	switch kind := value.Kind(); {
+	case kind == 'n':
+		if n.object.null != nil {
+			n.object.null(&l.config, n.userNames(at.path))
+			l.forget(at.path)
+			if n.name != "*" { // of the user's names, those that are left are set
+				l.settle(at, from)
+			}
+		}
+	case n.field != nil:
+		l.leaf(at, value, from)
+	case kind == '[' && n.object.list != nil:
+		l.warn(from.origin(written), "%s as a list is retired; write an object {NAME: value}", written)
+		converted, err := n.object.list(value)
+		if err != nil {
+			l.fail(from.origin(written), "%s: %v", written, err)
+			return
+		}
+		l.members(at, converted, from)
+	case kind != '{':
+		l.fail(from.origin(written), "%s: want an object, not %s", written, kindName(kind))
+	default:
+		l.members(at, value, from)
+	}
+}
+
+// members puts each member of an object.
+func (l *loader) members(at found, value jsontext.Value, from place) {
+	n := at.node
+	if n.object.make != nil {
+		n.object.make(&l.config, n.userNames(at.path))
+	}
+	if n.object.make != nil || n.object.optional {
+		l.settle(at, from)
 	}
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(value, &members); err != nil {
-		l.fail(place(section), "%s: want an object, not %s", section, kindName(value.Kind()))
+		l.fail(from.origin(join(at.written)), "%s: want an object", join(at.written))
 		return
 	}
-	for _, name := range sortedByLine(members, section+".", lines) {
-		full := section + "." + name
-		if len(keys(full)) > 0 { // an object of keys of ours
-			l.section(path, full, members[name], place, lines)
+	prefix := ""
+	if len(at.written) > 0 {
+		prefix = join(at.written) + "."
+	}
+	for _, name := range sortedByLine(members, prefix, from.lines) {
+		next := n.below(name)
+		if next == nil {
+			l.fail(from.origin(prefix+name), "unknown key %q%s; allowed: %s", prefix+name, nearest.Suggestion(name, n.spellings()), strings.Join(n.names(), ", "))
 			continue
 		}
-		f, known := find(full)
-		if !known {
-			l.fail(place(full), "unknown key %q%s; allowed: %s", full, nearest.Suggestion(name, keys(section)), strings.Join(keys(section), ", "))
-			continue
-		}
-		if err := f.decode(&l.config, members[name]); err != nil {
-			at := err.(errorAt)
-			l.fail(place(full+at.path), "%s%s: %s", full, at.path, at.text)
-			continue
-		}
-		if members[name].Kind() != 'n' {
-			l.settle(f, place(full), filepath.Dir(path))
-		}
+		l.put(at.step(next, name), members[name], from)
 	}
 }
 
-// settle keeps where a value came from, and makes a path absolute.
-func (l *loader) settle(f field, origin, base string) {
-	l.config.origins[f.key] = origin
-	if text, isText := f.pointer(&l.config).(*string); isText && f.path && *text != "" {
-		if rest, home := strings.CutPrefix(*text, "~/"); home && filepath.IsAbs(l.environ["HOME"]) {
-			*text = filepath.Join(l.environ["HOME"], rest)
-		}
-		if !filepath.IsAbs(*text) {
-			*text = filepath.Join(base, *text)
-		}
-		*text = filepath.Clean(*text)
-	}
-}
-
-// variables reads WRIT_SECTION_KEY, in any case.
-func (l *loader) variables() {
-	names := map[string]string{}
-	for _, f := range fields() {
-		names[variable(f.key)] = f.key
-	}
-	for _, name := range slices.Sorted(maps.Keys(l.environ)) {
-		upper := strings.ToUpper(name)
-		if !strings.HasPrefix(upper, "WRIT_") {
-			continue
-		}
-		if full, known := names[upper]; known {
-			l.set(full, l.environ[name], "$"+name)
-			continue
-		}
-		section, _, _ := strings.Cut(strings.TrimPrefix(upper, "WRIT_"), "_")
-		if i := slices.IndexFunc(later(), func(s string) bool { return strings.ToUpper(s) == section }); i >= 0 && section != "TEST" {
-			l.fail("$"+name, "%s: not in this version of writ; its key is known, and what it configures comes later", later()[i])
-			continue
-		}
-		all := slices.Sorted(maps.Keys(names))
-		near := nearest.Name(upper, all)
-		if near != "" || slices.ContainsFunc(sections(), func(s string) bool { return strings.ToUpper(s) == section }) {
-			l.fail("$"+name, "unknown variable%s; allowed: %s", nearest.Suggestion(upper, all), strings.Join(all, ", "))
-		}
-	}
-}
-
-func variable(key string) string {
-	return "WRIT_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-}
-
-// sets reads -x KEY=VALUE.
-func (l *loader) sets() {
-	for _, pair := range l.options.Sets {
-		full, value, found := strings.Cut(pair, "=")
-		if !found {
-			l.fail("-x", "want KEY=VALUE, as in -x issuer.url=https://ci.example.com")
-			continue
-		}
-		l.set(full, value, "-x "+full)
-	}
-}
-
-func (l *loader) flags() {
-	for _, f := range l.options.Flags {
-		l.set(f.Key, f.Value, "--"+f.Name)
-	}
-}
-
-// set sets one key to a text: as it is where the key takes text, and as JSON elsewhere.
-func (l *loader) set(full, text, origin string) {
-	f, known := find(full)
+// leaf puts a value.
+func (l *loader) leaf(at found, value jsontext.Value, from place) {
+	f, written := at.node.field, join(at.written)
 	switch {
-	case !known && isLater(full):
-		l.fail(origin, "%s: not in this version of writ; its key is known, and what it configures comes later", full)
+	case f.refused != "":
+		l.fail(from.origin(written), "%s: %s", written, f.refused)
 		return
-	case !known && slices.Contains(sections(), full):
-		l.fail(origin, "%s holds keys; set one of them: %s", full, strings.Join(keys(full), ", "))
-		return
-	case !known:
-		l.fail(origin, "unknown key %q%s; allowed: %s", full, nearest.Suggestion(full, keys("")), strings.Join(keys(""), ", "))
+	case f.idle != "":
+		l.warn(from.origin(written), "%s has no effect: %s", written, f.idle)
 		return
 	}
-	value := jsontext.Value(text)
-	if f.text {
-		var err error
-		if value, err = json.Marshal(text); err != nil {
-			l.fail(origin, "%s: not UTF-8", full)
-			return
+	names := at.node.userNames(at.path)
+	if err := f.decode(&l.config, names, value); err != nil {
+		mistake := err.(errorAt)
+		l.fail(from.origin(written+mistake.path), "%s%s: %s", written, mistake.path, mistake.text)
+		return
+	}
+	l.settle(at, from)
+	if f.path {
+		switch p := f.pointer(&l.config, names).(type) {
+		case *string:
+			*p = l.located(*p, from.base, f.bare)
+		case *pullPaths:
+			for i, path := range *p.to {
+				if path != "" && !agent.IsURL(path) {
+					(*p.to)[i] = l.located(path, from.base, false)
+				}
+			}
 		}
-	} else if !value.IsValid() {
-		l.fail(origin, "%s: not JSON; want %s", full, f.what)
-		return
 	}
-	if err := f.decode(&l.config, value); err != nil {
-		at := err.(errorAt)
-		l.fail(origin, "%s%s: %s", full, at.path, at.text)
-		return
+}
+
+// settle keeps where a key was set. Two names of one key in one place contradict one another.
+func (l *loader) settle(at found, from place) {
+	key, written := join(at.path), join(at.written)
+	if before, twice := l.layer[key]; twice && before != written {
+		l.fail(from.origin(written), "%s and %s are one key; keep one", before, written)
 	}
-	l.settle(f, origin, l.options.Dir)
+	l.layer[key] = written
+	l.config.settings[key] = setting{at.path, from.origin(written)}
+}
+
+// forget is as if nothing at or below a path had been set.
+func (l *loader) forget(path []string) {
+	maps.DeleteFunc(l.config.settings, func(_ string, s setting) bool {
+		return len(s.path) >= len(path) && slices.Equal(s.path[:len(path)], path)
+	})
+}
+
+// located makes a path absolute.
+func (l *loader) located(path, base string, bare bool) string {
+	if path == "" || bare && !strings.Contains(path, "/") {
+		return path
+	}
+	if rest, home := strings.CutPrefix(path, "~/"); home && filepath.IsAbs(l.environ["HOME"]) {
+		path = filepath.Join(l.environ["HOME"], rest)
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(base, path)
+	}
+	return filepath.Clean(path)
 }
 
 // shown is a path as short as it stays clear.
