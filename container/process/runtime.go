@@ -57,7 +57,7 @@ type Runtime struct {
 	user    string
 	grace   time.Duration
 	log     *slog.Logger
-	leash   leash
+	leash   container.Leash
 
 	mu    sync.Mutex
 	count int
@@ -115,7 +115,7 @@ func absoluteEntries(path string) string {
 
 // Close removes the runtime's directory with every volume that is left. No process of it may still run.
 func (r *Runtime) Close() error {
-	r.leash.close()
+	r.leash.Close()
 	return r.scratch.Close()
 }
 

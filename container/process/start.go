@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/writ-run/writ/container"
@@ -74,7 +72,7 @@ func (p *process) start(s container.Spec, io container.IO) error {
 	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
 		return fmt.Errorf("dir %q: no such directory", s.Dir)
 	}
-	executable, err := lookUp(s.Path, directory, environment)
+	executable, err := container.FindExecutable(s.Path, directory, environment)
 	if err != nil {
 		return err
 	}
@@ -96,28 +94,16 @@ func (p *process) start(s container.Spec, io container.IO) error {
 		streams.Started()
 		if err != nil {
 			streams.Abandon()
-			failed <- explain(err, executable)
+			failed <- container.ExplainStart(err, executable)
 			return
 		}
 		p.handle, p.streams = handle, streams
-		p.runtime.leash.hold(handle.Pid, p.runtime.log)
+		p.runtime.leash.Hold(handle.Pid, p.runtime.log)
 		streams.Run(io.Stdin)
 		failed <- nil
 		p.reap()
 	}()
 	return <-failed
-}
-
-// explain gives a failed start the words of its cause.
-func explain(err error, executable string) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	if _, found := os.Stat(executable); found == nil && errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%q: the interpreter that it names is missing: %w", executable, err)
-	}
-	return fmt.Errorf("%q: %w", executable, err)
 }
 
 // environment is what the process sees: ours, then the Spec's, the last of a name winning.
@@ -126,36 +112,4 @@ func (p *process) environment(own []string) ([]string, error) {
 		"PATH=" + p.runtime.path, "HOME=" + p.tree.home(), "TMPDIR=" + p.tree.tmp(),
 		"USER=" + p.runtime.user, "LOGNAME=" + p.runtime.user, "LANG=C.UTF-8",
 	}, own, []string{markOf(p.tree.root)})
-}
-
-// lookUp finds the executable: in the run's own PATH, or, with a slash, relative to the directory where it starts.
-func lookUp(name, directory string, environment []string) (string, error) {
-	if name == "" {
-		return "", errors.New("no executable is named")
-	}
-	if strings.Contains(name, "/") {
-		if filepath.IsAbs(name) {
-			return name, nil
-		}
-		return filepath.Join(directory, name), nil
-	}
-	search := ""
-	for _, entry := range environment {
-		if value, found := strings.CutPrefix(entry, "PATH="); found {
-			search = value
-		}
-	}
-	for _, candidate := range filepath.SplitList(search) {
-		if candidate == "" {
-			candidate = "."
-		}
-		if !filepath.IsAbs(candidate) {
-			candidate = filepath.Join(directory, candidate)
-		}
-		path := filepath.Join(candidate, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("executable %q: not found in PATH (%s)", name, search)
 }

@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/writ-run/writ/container"
 )
 
@@ -87,7 +85,7 @@ func (p *process) abort() (stop func() bool) {
 func (p *process) reap() {
 	defer close(p.done)
 	leader := p.handle.Pid
-	awaitExit(leader)
+	container.AwaitExit(leader)
 	self, _, _ := statProc(leader) // unreadable: every process counts as younger
 	mark := markOf(p.tree.root)
 	belongs := func(other proc) bool {
@@ -103,21 +101,11 @@ func (p *process) reap() {
 	p.reaped = true
 	p.mu.Unlock()
 	state, err := p.handle.Wait()
-	p.runtime.leash.free(leader)
+	p.runtime.leash.Free(leader)
 	if err == nil {
-		p.status = exitStatus(state.Sys().(syscall.WaitStatus))
+		p.status = container.ExitStatus(state.Sys().(syscall.WaitStatus))
 	}
 	p.err = errors.Join(err, lingering, p.streams.Finish(), p.tree.close())
-}
-
-// awaitExit returns when the process has ended. It stays a zombie, so that its number remains its group's.
-func awaitExit(pid int) {
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != unix.EINTR {
-			return
-		}
-	}
 }
 
 // allowGrace lets the rest of an aborted group end by itself: a shell dies of SIGTERM at once, while what it started may be
@@ -136,11 +124,4 @@ func (p *process) allowGrace(leader int) {
 		}
 		time.Sleep(min(pause, left))
 	}
-}
-
-func exitStatus(status syscall.WaitStatus) int {
-	if status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return status.ExitStatus()
 }
