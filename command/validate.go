@@ -12,8 +12,16 @@ import (
 // maxScript is the longest script that can be an argument: what Linux takes without its NUL (MAX_ARG_STRLEN, execve(2)).
 const maxScript = 128<<10 - 1
 
+// maxDepth is how deep groups nest: the path of a Command is told on each line about it.
+const maxDepth = 64
+
 // Validate returns every mistake as a *Mistake, one a line. path is what the list is called: run.
-func (l List) Validate(path string) error {
+func (l List) Validate(path string) error { return l.validate(path, 0) }
+
+func (l List) validate(path string, depth int) error {
+	if depth > maxDepth {
+		return &Mistake{path, fmt.Sprintf("groups nest deeper than %d", maxDepth)}
+	}
 	var found []error
 	n := namesOf(l)
 	for i, c := range l {
@@ -22,7 +30,7 @@ func (l List) Validate(path string) error {
 			found = append(found, &Mistake{at, "id is missing"})
 		}
 		if c.Commands != nil {
-			found = append(found, c.Commands.Validate(at+".commands"))
+			found = append(found, c.Commands.validate(at+".commands", depth+1))
 			continue
 		}
 		add := func(member, reason string) {
