@@ -40,13 +40,16 @@ type Spec struct {
 	Dir    string   // relative to the working directory; empty: the working directory itself
 	Mounts []Mount
 
-	// What only containers have. A runtime without them refuses a Spec that sets any.
-	Image      string // as the runtime knows it; empty: the runtime's own
-	User       string // name or number, with an optional :group; empty: the image's
-	Privileged bool   // real root, all capabilities and devices
-	Hermetic   bool   // no network but the loopback of its own
-	Limits     Limits
-	Reach      []string // URLs of servers that it reaches whatever its network is, also on the loopback of this machine; needs no container
+	// What only containers have. A runtime without them refuses a Spec that sets any; that of the machine itself takes User.
+	Image       string // as the runtime knows it; empty: the runtime's own
+	Entrypoint  bool   // the image's entrypoint, where it has one, comes before Path
+	ImageDir    bool   // Dir is relative to the image's working directory, not to the run's
+	User        string // name or number, with an optional :group; empty: the image's
+	Privileged  bool   // real root, all capabilities and devices
+	Hermetic    bool   // no network but the loopback of its own
+	HostNetwork bool   // this machine's network
+	Limits      Limits
+	Reach       []string // URLs of servers that it reaches whatever its network is, also on the loopback of this machine; needs no container
 }
 
 // Limits bound what a container takes; 0: no limit.

@@ -39,7 +39,8 @@ func plain(s container.Spec) error {
 		name  string
 		given bool
 	}{
-		{"image", s.Image != ""}, {"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"container_limits", s.Limits != container.Limits{}},
+		{"image", s.Image != ""}, {"entrypoint", s.Entrypoint}, {"image's directory", s.ImageDir},
+		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"host network", s.HostNetwork}, {"container_limits", s.Limits != container.Limits{}},
 	} {
 		if field.given {
 			return fmt.Errorf("%s: only a container has that, and this is the machine itself", field.name)

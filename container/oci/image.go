@@ -14,12 +14,14 @@ import (
 
 // Image is an unpacked image.
 type Image struct {
-	Layers  []string // directories in overlay's form, lowest first; never written to
-	Env     []string
-	User    string                             // as Spec.User; empty: root
-	Lookup  func(user string) (Account, error) // nil: numbers only
-	Resolve func(path string) (string, error)  // where an absolute path leads by the image's links; nil: they are not looked at
-	Release func()                             // called when no container uses it any more; may be nil
+	Layers     []string // directories in overlay's form, lowest first; never written to
+	Env        []string
+	User       string                             // as Spec.User; empty: root
+	Entrypoint []string                           // for Spec.Entrypoint
+	WorkDir    string                             // for Spec.ImageDir; empty: the root
+	Lookup     func(user string) (Account, error) // nil: numbers only
+	Resolve    func(path string) (string, error)  // where an absolute path leads by the image's links; nil: they are not looked at
+	Release    func()                             // called when no container uses it any more; may be nil
 
 	embedded bool // the writ binary is mounted at selfPath
 }
@@ -55,6 +57,18 @@ func numericAccount(user string) (Account, error) {
 		return Account{}, fmt.Errorf("user %q: the image has no such user; want a name that it has, UID or UID:GID", user)
 	}
 	return Account{UID: uint32(uid), GID: uint32(gid)}, nil
+}
+
+// fill puts what a Spec takes from its image into it.
+func (i *Image) fill(s container.Spec) container.Spec {
+	if s.Entrypoint && len(i.Entrypoint) > 0 {
+		s.Args = slices.Concat(i.Entrypoint[1:], []string{s.Path}, s.Args)
+		s.Path = i.Entrypoint[0]
+	}
+	if s.ImageDir && !filepath.IsAbs(s.Dir) {
+		s.Dir = filepath.Join("/", i.WorkDir, s.Dir)
+	}
+	return s
 }
 
 // systemDirectories must be directories in an image: OCI runtimes follow a link in their place out of the root file system.

@@ -282,7 +282,7 @@ func pastaSaid(text string) string {
 func (r *Runtime) settleNetwork(s container.Spec, err error) (again bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s.Hermetic {
+	if s.Hermetic || s.HostNetwork {
 		return false
 	}
 	var failed pastaError
@@ -375,7 +375,13 @@ func awaitInterface(ctx context.Context, stage string, exited <-chan struct{}) e
 
 // addNetwork says which network the container gets.
 func (p *process) addNetwork(s container.Spec) error {
+	if s.HostNetwork && s.Hermetic {
+		return errors.New("this machine's network and none: which is it to be?")
+	}
 	pasta := p.runtime.networking().pasta
+	if s.HostNetwork {
+		pasta = ""
+	}
 	own := s.Hermetic || pasta != ""
 	resolv := ""
 	if !s.Hermetic {

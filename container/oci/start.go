@@ -70,6 +70,7 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if err := p.image.check(); err != nil {
 		return fmt.Errorf("image %q: %w", s.Image, err)
 	}
+	s = p.image.fill(s)
 	user := s.User
 	if user == "" {
 		user = p.image.User

@@ -43,7 +43,8 @@ func plain(s container.Spec) error {
 		name  string
 		given bool
 	}{
-		{"image", s.Image != ""}, {"privileged", s.Privileged}, {"hermetic", s.Hermetic},
+		{"image", s.Image != ""}, {"entrypoint", s.Entrypoint}, {"image's directory", s.ImageDir},
+		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"host network", s.HostNetwork},
 		{"container_limits", s.Limits != container.Limits{}}, {"user", s.User != ""},
 	} {
 		if field.given {

@@ -213,7 +213,7 @@ func (i *images) find(_ context.Context, name string) (*oci.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oci.Image{Layers: ready.Layers, Env: ready.Env, User: ready.User, Resolve: ready.ResolvePath, Lookup: func(user string) (oci.Account, error) {
+	return &oci.Image{Layers: ready.Layers, Env: ready.Env, User: ready.User, Entrypoint: ready.Entrypoint, WorkDir: ready.WorkingDir, Resolve: ready.ResolvePath, Lookup: func(user string) (oci.Account, error) {
 		return lookUpUser(ready, user)
 	}}, nil
 }
