@@ -36,65 +36,6 @@ func (p Private) PEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// ParsePublic reads one public key: a JWK, or PEM with a "PUBLIC KEY" (PKIX) or "RSA PUBLIC KEY" (PKCS #1) block.
-// A private key is refused, so that nobody publishes one by mistake.
-func ParsePublic(data []byte) (Public, error) {
-	if err := checkSize(data); err != nil {
-		return Public{}, err
-	}
-	if !isPEM(data) {
-		k, err := decodeJWK(data)
-		if err != nil {
-			return Public{}, err
-		}
-		if k.private() {
-			return Public{}, errPrivate
-		}
-		return k.public()
-	}
-	block, rest := pem.Decode(data)
-	if err := checkAlone(block, rest); err != nil {
-		return Public{}, err
-	}
-	return publicBlock(block)
-}
-
-// ParsePrivate reads one private key: a JWK, or PEM with a "PRIVATE KEY" (PKCS #8), "RSA PRIVATE KEY" (PKCS #1) or
-// "EC PRIVATE KEY" (SEC 1) block.
-func ParsePrivate(data []byte) (Private, error) {
-	if err := checkSize(data); err != nil {
-		return Private{}, err
-	}
-	if !isPEM(data) {
-		k, err := decodeJWK(data)
-		if err != nil {
-			return Private{}, err
-		}
-		return k.secret()
-	}
-	block, rest := pem.Decode(data)
-	if err := checkAlone(block, rest); err != nil {
-		return Private{}, err
-	}
-	return privateBlock(block)
-}
-
-var errPrivate = errors.New("this is a private key where a public one belongs; convert it first, and treat it as published if others saw it")
-
-func isPEM(data []byte) bool {
-	return bytes.Contains(data, []byte("-----BEGIN ")) && !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{"))
-}
-
-func checkSize(data []byte) error {
-	if len(data) > maxBytes {
-		return fmt.Errorf("key text has %d bytes, want at most %d", len(data), maxBytes)
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return errors.New("no key: the text is empty")
-	}
-	return nil
-}
-
 func checkAlone(block *pem.Block, rest []byte) error {
 	if block == nil {
 		return errors.New("PEM: no complete block")
@@ -114,7 +55,7 @@ func publicBlock(block *pem.Block) (Public, error) {
 	case "RSA PUBLIC KEY":
 		pub, err = x509.ParsePKCS1PublicKey(block.Bytes)
 	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
-		return Public{}, errPrivate
+		return Public{}, ErrPrivate
 	default:
 		return Public{}, fmt.Errorf("PEM: block %.40q; want PUBLIC KEY or RSA PUBLIC KEY", block.Type)
 	}
