@@ -1,5 +1,5 @@
-// Package key holds signing and verification keys: their algorithms, their text forms (JWK, PEM) and their ids. How a
-// private key rests on disk is key/atrest.
+// Package key holds signing and verification keys: their algorithms, their text forms (JWK, PEM, Etcha's) and their ids.
+// How a private key rests on disk is key/atrest.
 //
 // Invariant: one key has one algorithm (RFC 8725 section 3.1), fixed when the key is made or read. No value of this package
 // prints private key material: not with %v, not through slog, not in an error.

@@ -13,18 +13,28 @@ import (
 // ErrPrivate is a private key where a public one belongs: it is refused, so that nobody publishes one by mistake.
 var ErrPrivate = errors.New("this is a private key where a public one belongs; convert it first, and treat it as published if others saw it")
 
-// ParsePublic reads one public key: a JWK, or PEM with a "PUBLIC KEY" (PKIX) or "RSA PUBLIC KEY" (PKCS #1) block.
-// A private key is refused with ErrPrivate.
+// ParsePublic reads one public key: a JWK, PEM with a "PUBLIC KEY" (PKIX) or "RSA PUBLIC KEY" (PKCS #1) block, or
+// Etcha's text form. A private key is refused with ErrPrivate.
 func ParsePublic(data []byte) (Public, error) {
 	if err := checkSize(data); err != nil {
 		return Public{}, err
 	}
-	if isPEM(data) {
+	switch formOf(data) {
+	case formPEM:
 		block, rest := pem.Decode(data)
 		if err := checkAlone(block, rest); err != nil {
 			return Public{}, err
 		}
 		return publicBlock(block)
+	case formText:
+		line, err := onlyLine(data)
+		if err != nil {
+			return Public{}, err
+		}
+		return publicLine(line)
+	}
+	if _, is := etchaPairs(data); is {
+		return Public{}, ErrPrivate
 	}
 	k, err := decodeJWK(data)
 	if err != nil {
@@ -36,18 +46,28 @@ func ParsePublic(data []byte) (Public, error) {
 	return k.public()
 }
 
-// ParsePrivate reads one private key: a JWK, or PEM with a "PRIVATE KEY" (PKCS #8), "RSA PRIVATE KEY" (PKCS #1) or
-// "EC PRIVATE KEY" (SEC 1) block.
+// ParsePrivate reads one private key: a JWK, PEM with a "PRIVATE KEY" (PKCS #8), "RSA PRIVATE KEY" (PKCS #1) or "EC
+// PRIVATE KEY" (SEC 1) block, Etcha's text form, or the JSON that its generate-keys prints.
 func ParsePrivate(data []byte) (Private, error) {
 	if err := checkSize(data); err != nil {
 		return Private{}, err
 	}
-	if isPEM(data) {
+	switch formOf(data) {
+	case formPEM:
 		block, rest := pem.Decode(data)
 		if err := checkAlone(block, rest); err != nil {
 			return Private{}, err
 		}
 		return privateBlock(block)
+	case formText:
+		line, err := onlyLine(data)
+		if err != nil {
+			return Private{}, err
+		}
+		return privateLine(line)
+	}
+	if pairs, is := etchaPairs(data); is {
+		return privatePair(pairs)
 	}
 	k, err := decodeJWK(data)
 	if err != nil {
@@ -56,8 +76,8 @@ func ParsePrivate(data []byte) (Private, error) {
 	return k.secret()
 }
 
-// ParseSet reads a JWKS, one JWK, or PEM blocks with public keys. In a JWKS, keys of unknown types, curves, algorithms
-// and uses are skipped (RFC 7517 section 5); a broken or a private one is refused with its
+// ParseSet reads a JWKS, one JWK, PEM blocks with public keys, or lines of Etcha's text form. In a JWKS, keys of unknown
+// types, curves, algorithms and uses are skipped (RFC 7517 section 5); a broken or a private one is refused with its
 // place. A set without one usable key is refused.
 func ParseSet(data []byte) (Set, error) {
 	keys, err := ParseAll(data)
@@ -72,8 +92,14 @@ func ParseAll(data []byte) ([]Public, error) {
 	if err := checkSize(data); err != nil {
 		return nil, err
 	}
-	if isPEM(data) {
+	switch formOf(data) {
+	case formPEM:
 		return parsePEMs(data)
+	case formText:
+		return parseLines(data)
+	}
+	if _, is := etchaPairs(data); is {
+		return nil, ErrPrivate
 	}
 	var members struct {
 		Keys []jsontext.Value `json:"keys"`
@@ -142,6 +168,25 @@ func checkSize(data []byte) error {
 		return errors.New("no key: the text is empty")
 	}
 	return nil
+}
+
+// form is how keys are written.
+type form int
+
+const (
+	formJSON form = iota // JWK, JWKS, and all that is neither of the others
+	formPEM
+	formText
+)
+
+func formOf(data []byte) form {
+	switch {
+	case isPEM(data):
+		return formPEM
+	case isText(data):
+		return formText
+	}
+	return formJSON
 }
 
 func isPEM(data []byte) bool {

@@ -17,7 +17,8 @@ import (
 	"math/big"
 )
 
-// Private is a signing key. It prints as its algorithm and id, never its material; JWK and PEM are the only ways out.
+// Private is a signing key. It prints as its algorithm and id, never its material; JWK, PEM and
+// Text are the only ways out.
 type Private struct {
 	public Public
 
