@@ -20,6 +20,9 @@ import (
 // Etcha's text form is one line, TYPE:BASE64[:KID]: PKIX (public) or PKCS #8 (private) DER in standard base64 (Etcha's
 // reference, "Cryptography"). A file may have several, a line each, with blank lines and lines that begin with "#".
 
+// hmacType begins the text of a shared secret, which is no key of two halves: see HMAC.
+const hmacType = "hmac"
+
 // textTypes are for messages.
 const textTypes = "ed25519public, ecp256public, rsa2048public, ed25519private, ecp256private, rsa2048private"
 
@@ -192,7 +195,7 @@ func splitLine(line string) (name string, data []byte, id string, err error) {
 	if !found || !isWord(name) {
 		return "", nil, "", fmt.Errorf("not a key: want TYPE:BASE64[:KID] with a type of %s", textTypes)
 	}
-	if _, _, known := textType(name); !known {
+	if _, _, known := textType(name); !known && name != hmacType {
 		return "", nil, "", fmt.Errorf("type %q is not one of %s", name, textTypes)
 	}
 	if err := checkTextID(id); err != nil {
@@ -205,6 +208,8 @@ func splitLine(line string) (name string, data []byte, id string, err error) {
 	return name, data, id, nil
 }
 
+var errShared = errors.New("hmac: this is a shared secret, which verifies and signs orders; a key of two halves belongs here")
+
 // publicLine reads a public key. Of Ed25519 also the bare 32 bytes, which is what Vault exports.
 func publicLine(line string) (Public, error) {
 	name, data, id, err := splitLine(line)
@@ -212,7 +217,10 @@ func publicLine(line string) (Public, error) {
 		return Public{}, err
 	}
 	algorithm, private, _ := textType(name)
-	if private {
+	switch {
+	case name == hmacType:
+		return Public{}, errShared
+	case private:
 		return Public{}, ErrPrivate
 	}
 	var pub any = ed25519.PublicKey(data)
@@ -237,7 +245,10 @@ func privateLine(line string) (Private, error) {
 		return Private{}, err
 	}
 	algorithm, isPrivate, _ := textType(name)
-	if !isPrivate {
+	switch {
+	case name == hmacType:
+		return Private{}, errShared
+	case !isPrivate:
 		return Private{}, fmt.Errorf("%s: this is a public key where a private one belongs", name)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(data)

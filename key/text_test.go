@@ -158,17 +158,19 @@ func TestLines(t *testing.T) {
 		t.Errorf("two keys with one id as a list: %d, %v", len(keys), err)
 	}
 	private := text(t)(generate(t, key.EdDSA, "").Text())
+	hmac := text(t)(generateHMAC(t, "").Text())
 	var many []string
 	for range 257 {
 		many = append(many, lineA)
 	}
 	for name, bad := range map[string]struct{ file, want string }{
-		"a private key among them": {lineA + "\n\n" + private, "line 3: this is a private key"},
-		"no key":                   {"# nothing\n# here\n", "not JSON"},
-		"prose among them":         {lineA + "\nand so on", "line 2: not a key: want TYPE:BASE64[:KID]"},
-		"JSON among them":          {lineA + "\n{}", "line 2: not a key"},
-		"too many":                 {strings.Join(many, "\n"), "more than 256 lines"},
-		"two on a line":            {lineA + " " + lineB, "kid"},
+		"a private key among them":   {lineA + "\n\n" + private, "line 3: this is a private key"},
+		"a shared secret among them": {lineA + "\n" + hmac, "line 2: hmac: this is a shared secret"},
+		"no key":                     {"# nothing\n# here\n", "not JSON"},
+		"prose among them":           {lineA + "\nand so on", "line 2: not a key: want TYPE:BASE64[:KID]"},
+		"JSON among them":            {lineA + "\n{}", "line 2: not a key"},
+		"too many":                   {strings.Join(many, "\n"), "more than 256 lines"},
+		"two on a line":              {lineA + " " + lineB, "kid"},
 	} {
 		keys, err := key.ParseAll([]byte(bad.file))
 		if err == nil || !strings.Contains(err.Error(), bad.want) || keys != nil {
@@ -223,6 +225,7 @@ func TestHostileText(t *testing.T) {
 		"P-384":                     {"ecp256private:" + encode(must(t)(x509.MarshalPKCS8PrivateKey(p384))), "elliptic curve is not P-256"},
 		"PKCS #1":                   {"rsa2048private:" + encode(x509.MarshalPKCS1PrivateKey(big)), "not a private key in PKCS #8 DER"},
 		"public DER called private": {"ed25519private:" + public, "not a private key in PKCS #8 DER"},
+		"a secret":                  {text(t)(generateHMAC(t, "x").Text()), "this is a shared secret"},
 		"two keys":                  {good.private + "\n" + good.private, "2 lines with keys; want one"},
 		"a pair without private":    {`{"publicKey":"` + good.public + `"}`, `no member "kty"`},
 		"a pair of numbers":         {`{"privateKey":1,"publicKey":2}`, `no member "kty"`},
