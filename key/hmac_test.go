@@ -98,8 +98,12 @@ func TestHMACIsNeverPrinted(t *testing.T) {
 	if !containsAny(text(t)(k.Text()), hidden) {
 		t.Error("the text seems to hold no secret")
 	}
+	o, err := key.NewOrderKeys(nil, []key.HMAC{k})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range map[string]any{
-		"value": k, "pointer": &k, "list": []key.HMAC{k}, "field": struct{ Key key.HMAC }{k}, "unexported field": struct{ key key.HMAC }{k},
+		"value": k, "pointer": &k, "list": []key.HMAC{k}, "field": struct{ Key key.HMAC }{k}, "unexported field": struct{ key key.HMAC }{k}, "keys": o, "pointer to keys": &o,
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "% x"} {
 			if containsAny(fmt.Sprintf(verb, value), hidden) {

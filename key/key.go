@@ -4,6 +4,10 @@
 // Invariant: one key has one algorithm (RFC 8725 section 3.1), fixed when the key is made or read. A shared secret (HMAC) is
 // of another type than keys of two halves, and neither reads as the other. No value of this package prints private key
 // material: not with %v, not through slog, not in an error.
+//
+//	JWK, PEM, TYPE:BASE64 ──▶ Private ──▶ Public ──▶ Set (ids are unique)     identities, published as JWKS
+//	                                        └──────▶ OrderKeys (any ids)      orders: public keys,
+//	hmac:BASE64 ────────────▶ HMAC ────────────────▶ OrderKeys                or secrets, never both
 package key
 
 import "context"

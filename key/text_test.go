@@ -104,6 +104,7 @@ func TestTextRoundTrip(t *testing.T) {
 				"ParsePublic": func(b []byte) error { _, err := key.ParsePublic(b); return err },
 				"ParseSet":    func(b []byte) error { _, err := key.ParseSet(b); return err },
 				"ParseAll":    func(b []byte) error { _, err := key.ParseAll(b); return err },
+				"ParseOrder":  func(b []byte) error { _, err := key.ParseOrderKeys(b); return err },
 			} {
 				if err := parse([]byte(private)); !errors.Is(err, key.ErrPrivate) {
 					t.Errorf("%s of a private %s key: %v, want ErrPrivate", name, algorithm, err)
