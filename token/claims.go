@@ -55,10 +55,16 @@ func decodeClaims(payload []byte, claims any) (Registered, error) {
 		}
 		fielder = nil
 	}
-	text := string(payload) // strings of claims are parts of it
+	var text string // strings of claims are parts of it; of a large payload each is a string of its own
+	if len(payload) <= DefaultMaxBytes {
+		text = string(payload)
+	}
 	err := scan(payload, func(name, value []byte) error {
-		at := cap(payload) - cap(value) // scan cuts values out of the payload, whose end they share
-		one := text[at : at+len(value)]
+		var one string
+		if text != "" {
+			at := cap(payload) - cap(value) // scan cuts values out of the payload, whose end they share
+			one = text[at : at+len(value)]
+		}
 		own := Field(&standard, name)
 		if own != nil {
 			if err := store(name, own, value, one); err != nil {
@@ -102,7 +108,8 @@ func copied(field, read any) bool {
 	return false
 }
 
-// store stores a claim in a field; a nil one has no place for it. text is value as a string.
+// store stores a claim in a field; a nil one has no place for it. text is value as a string, or empty where that is to be
+// made yet.
 func store(name []byte, field any, value []byte, text string) error {
 	if field == nil || set(field, value, text) {
 		return nil
@@ -113,11 +120,14 @@ func store(name []byte, field any, value []byte, text string) error {
 	return nil
 }
 
-// set stores the plain forms that nearly every claim has; false leaves the value to the JSON decoder. text is value as a string.
+// set stores the plain forms that nearly every claim has; false leaves the value to the JSON decoder. text is as in store.
 func set(field any, value []byte, text string) bool {
 	switch f := field.(type) {
 	case *string:
 		if plainString(value) {
+			if text == "" {
+				text = string(value)
+			}
 			*f = text[1 : len(text)-1]
 			return true
 		}
@@ -133,6 +143,9 @@ func set(field any, value []byte, text string) bool {
 		}
 	case *Audience: // a list of one
 		if len(value) > 2 && value[0] == '[' {
+			if text == "" {
+				text = string(value)
+			}
 			if one := strings.Trim(text[1:len(text)-1], " \t\r\n"); plainString([]byte(one)) {
 				*f = Audience{one[1 : len(one)-1]}
 				return true

@@ -24,38 +24,59 @@ type segments struct {
 	free      []byte // room for the payload
 }
 
-// split decodes the header and the signature. Errors never quote the token.
+// split decodes the header and the signature of a text that it copies. Errors never quote the token.
 func split(raw string, maxBytes int) (segments, error) {
 	if maxBytes == 0 {
 		maxBytes = DefaultMaxBytes
 	}
-	if len(raw) > maxBytes {
-		return segments{}, fmt.Errorf("%d bytes; at most %d are taken", len(raw), maxBytes)
-	}
-	first := strings.IndexByte(raw, '.')
-	last := strings.LastIndexByte(raw, '.')
-	switch dots := strings.Count(raw, "."); {
-	case raw == "":
-		return segments{}, errors.New("nothing")
-	case dots == 4:
-		return segments{}, errors.New("five parts: an encrypted token (JWE)")
-	case dots != 2 && raw[0] == '{':
-		return segments{}, errors.New("a JSON object")
-	case dots != 2:
-		return segments{}, fmt.Errorf("%d part(s)", dots+1)
+	if err := checkForm(len(raw), maxBytes, strings.Count(raw, "."), strings.HasPrefix(raw, "{")); err != nil {
+		return segments{}, err
 	}
 	room := make([]byte, 0, len(raw)+strict.DecodedLen(len(raw))) // one piece of memory for the text and what it holds
-	text := append(room, raw...)
+	return decodeParts(append(room, raw...), room[len(raw):cap(room)])
+}
+
+// splitBytes is split of a text that stays as it is until the signature is checked. It may be large: it is not copied, there
+// is no room for the payload yet, and header and signature are bounded by themselves.
+func splitBytes(raw []byte, maxBytes int) (segments, error) {
+	if err := checkForm(len(raw), maxBytes, bytes.Count(raw, []byte(".")), len(raw) > 0 && raw[0] == '{'); err != nil {
+		return segments{}, err
+	}
+	if bytes.IndexByte(raw, '.') > DefaultMaxBytes || len(raw)-bytes.LastIndexByte(raw, '.') > DefaultMaxBytes {
+		return segments{}, fmt.Errorf("a header or a signature of more than %d bytes", DefaultMaxBytes)
+	}
+	return decodeParts(raw, nil)
+}
+
+// checkForm says what a text is that is not three parts of a bounded size.
+func checkForm(size, maxBytes, dots int, object bool) error {
+	switch {
+	case size > maxBytes:
+		return fmt.Errorf("%d bytes; at most %d are taken", size, maxBytes)
+	case size == 0:
+		return errors.New("nothing")
+	case dots == 4:
+		return errors.New("five parts: an encrypted token (JWE)")
+	case dots != 2 && object:
+		return errors.New("a JSON object")
+	case dots != 2:
+		return fmt.Errorf("%d part(s)", dots+1)
+	}
+	return nil
+}
+
+// decodeParts decodes the header and the signature of three parts, into room where there is some.
+func decodeParts(text, room []byte) (segments, error) {
+	first, last := bytes.IndexByte(text, '.'), bytes.LastIndexByte(text, '.')
 	s := segments{signed: text[:last], payload64: text[first+1 : last]}
-	free := room[len(raw):cap(room)]
 	var err error
-	if s.header, free, err = decodeSegment(free, text[:first]); err != nil {
+	if s.header, room, err = decodeSegment(room, text[:first]); err != nil {
 		return segments{}, fmt.Errorf("a header that is %w", err)
 	}
-	if s.signature, free, err = decodeSegment(free, text[last+1:]); err != nil {
+	if s.signature, room, err = decodeSegment(room, text[last+1:]); err != nil {
 		return segments{}, fmt.Errorf("a signature that is %w", err)
 	}
-	s.free = free
+	s.free = room
 	return s, nil
 }
 
@@ -67,12 +88,15 @@ func (s segments) payload() ([]byte, error) {
 
 var errBase64 = errors.New("not base64url without padding")
 
-// decodeSegment decodes into room, and returns what is left of that.
+// decodeSegment decodes into room, or where that is too small into room of its own, and returns what is left.
 func decodeSegment(room, text []byte) (data, left []byte, err error) {
 	if bytes.IndexByte(text, '\r') >= 0 || bytes.IndexByte(text, '\n') >= 0 { // the decoder would skip them
 		return nil, nil, errBase64
 	}
 	n := strict.DecodedLen(len(text))
+	if len(room) < n {
+		room = make([]byte, n)
+	}
 	if _, err := strict.Decode(room[:n], text); err != nil {
 		return nil, nil, errBase64
 	}
@@ -245,12 +269,17 @@ func skipSpace(text []byte, i int) int {
 
 // stringEnd returns where the string that starts at i has ended.
 func stringEnd(text []byte, i int) int {
-	for i++; text[i] != '"'; i++ {
-		if text[i] == '\\' {
-			i++
+	start := i + 1
+	for i = start; ; i++ {
+		i += bytes.IndexByte(text[i:], '"')
+		before := i // an even number of backslashes before a quote escapes none
+		for before > start && text[before-1] == '\\' {
+			before--
+		}
+		if (i-before)%2 == 0 {
+			return i + 1
 		}
 	}
-	return i + 1
 }
 
 // valueEnd returns where the value that starts at i has ended.

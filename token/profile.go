@@ -15,6 +15,7 @@ type Profile struct {
 
 	AnyIssuer   bool // with no Issuer: iss is reported as not checked. For keys that sign for one issuer only
 	AnyAudience bool // with no Audience: aud is reported as not checked. Not for a relying party
+	NoAudience  bool // with an Audience: a token without aud is taken, too, as an order may be
 	NoExpiry    bool // a token without exp is taken
 
 	Algorithms []key.Algorithm  // the only ones taken; empty: all three
@@ -24,18 +25,18 @@ type Profile struct {
 	MaxLife    time.Duration    // exp - iat at most; 0: no limit
 	MaxBytes   int              // 0: DefaultMaxBytes
 	Now        func() time.Time // nil: time.Now
+
+	order bool // VerifyOrder's: iat is checked against the clock
 }
 
 // check refuses a Profile that does not say what to check, or says it in a way that was hardly meant: an empty audience
 // out of an unset variable, say, would be one that a token can have.
-func (p Profile) check(r *reporter, keys KeySet) bool {
+func (p Profile) check(r *reporter) bool {
 	bad := func(want, got string) bool {
 		r.fail("profile", want, got, ErrProfile)
 		return false
 	}
 	switch {
-	case keys == nil:
-		return bad("a key set", "none")
 	case p.Issuer == "" && !p.AnyIssuer:
 		return bad("an Issuer, or AnyIssuer", "neither")
 	case p.Issuer != "" && p.AnyIssuer:

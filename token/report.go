@@ -35,7 +35,7 @@ const (
 )
 
 // Check is one line of a Report. Name is a stable code: format, type, crit, algorithm, key, signature, claims, iss,
-// aud, nbf, exp, life, required, rule; profile where the Profile itself is wrong. Want and Got never hold a token or a secret.
+// aud, nbf, exp, life, iat (of orders), required, rule; profile where the Profile itself is wrong. Want and Got never hold a token or a secret.
 type Check struct {
 	Name    string  `json:"name"`
 	Want    string  `json:"want,omitempty"`

@@ -11,13 +11,16 @@
 // Verify takes RS256, ES256 and EdDSA and nothing else. It does not know whether a run still lives: the issuer's
 // introspection endpoint does. sub is only compared where a rule or the caller does so.
 //
+// VerifyOrder is for orders, tokens that carry a Pattern. It tries every key, and takes HS256 where that is all there is; it
+// reports the same checks, and iat against the clock. Whether an order is an old one is for who remembers the last.
+//
 // Invariant: a Verified exists only where every check passed. What Parse returns is Unverified, another type, so that
 // the compiler keeps them apart. The zero Profile refuses everything. rfc8725bis (JWT best practice) holds rule by rule, see
 // rfc8725_test.go and SECURITY.md.
 //
-//	raw ─▶ format ─▶ header ─▶ key ─▶ signature ─▶ claims ─▶ iss, aud, nbf, exp, ... ─▶ Verified
-//	         └─────────┴────────┴─────────┴──────────┴─▶ the rest is reported as skipped; after the signature,
-//	                                                     every claim is checked, so that the report names all that fails
+//	raw ─▶ format ─▶ header ─▶ key(s) ─▶ signature ─▶ claims ─▶ iss, aud, nbf, exp, ... ─▶ Verified
+//	         └─────────┴─────────┴───────────┴──────────┴─▶ the rest is reported as skipped; after the signature,
+//	                                                        every claim is checked, so that the report names all that fails
 package token
 
 import (

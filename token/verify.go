@@ -24,8 +24,14 @@ const maxTried = 32
 // Verified holds claims whose every check passed. Only Verify makes one; the zero value holds nothing.
 type Verified[C Claims] struct {
 	claims  *C
-	key     key.Public
+	used    used
 	payload []byte
+}
+
+// used is the key that a signature holds for: a public one, or of an order a shared secret, of which only the id stays.
+type used struct {
+	public key.Public
+	id     string
 }
 
 // Claims returns the claims.
@@ -37,8 +43,12 @@ func (v Verified[C]) Claims() C {
 	return *v.claims
 }
 
-// Key returns the key that the token was verified with.
-func (v Verified[C]) Key() key.Public { return v.key }
+// Key returns the public key that the token was verified with. Of an order under a shared secret there is none.
+func (v Verified[C]) Key() key.Public { return v.used.public }
+
+// KeyID returns the id of the key that the token was verified with, whatever kid the token names. A shared secret may
+// have none.
+func (v Verified[C]) KeyID() string { return v.used.id }
 
 // Payload returns the payload's JSON as it was signed. It must not be changed.
 func (v Verified[C]) Payload() []byte { return v.payload }
@@ -65,10 +75,10 @@ var errStop = errors.New("enough")
 // in it; where the key set cannot be asked, it wraps that cause too. Where the profile does not say what to check, the
 // token is not looked at, and the error is ErrProfile.
 func Verify[C Claims](ctx context.Context, raw string, keys KeySet, p Profile) (Verified[C], Report, error) {
-	r := &reporter{report: make(Report, 0, len(order)+len(p.Required))}
+	r := &reporter{report: make(Report, 0, len(listed)+len(p.Required))}
 	v, standard, verified := verify[C](ctx, r, raw, keys, p)
 	if !verified {
-		r.skipRest()
+		r.skipRest(listed[:])
 		return Verified[C]{}, r.report, r.err()
 	}
 	checkClaims(r, standard, v.payload, p)
@@ -78,12 +88,12 @@ func Verify[C Claims](ctx context.Context, raw string, keys KeySet, p Profile) (
 	return v, r.report, nil
 }
 
-// order is how checks are listed.
-var order = [...]string{"format", "type", "crit", "algorithm", "key", "signature", "claims", "iss", "aud", "nbf", "exp", "life"}
+// listed is how checks are listed.
+var listed = [...]string{"format", "type", "crit", "algorithm", "key", "signature", "claims", "iss", "aud", "nbf", "exp", "life"}
 
 // skipRest lists the checks that were not reached.
-func (r *reporter) skipRest() {
-	for _, name := range order {
+func (r *reporter) skipRest(names []string) {
+	for _, name := range names {
 		if !slices.ContainsFunc(r.report, func(c Check) bool { return c.Name == name }) {
 			r.skip(name, "")
 		}
@@ -92,28 +102,43 @@ func (r *reporter) skipRest() {
 
 // verify does all that stands before the claims' own checks.
 func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet, p Profile) (v Verified[C], standard Registered, ok bool) {
-	if !p.check(r, keys) {
+	if keys == nil {
+		r.fail("profile", "a key set", "none", ErrProfile)
 		return v, standard, false
 	}
-	const compact = "a signed token of three parts (compact JWS)"
+	if !p.check(r) {
+		return v, standard, false
+	}
 	s, err := split(raw, p.MaxBytes)
-	if err != nil {
-		r.fail("format", compact, err.Error(), ErrMalformed)
-		return v, standard, false
-	}
-	h, err := decodeHeader(s.header)
-	if err != nil {
-		r.fail("format", "a header of one JSON object", err.Error(), ErrMalformed)
-		return v, standard, false
-	}
-	r.pass("format", compact, "one")
-	if !checkHeader(r, h, p) {
+	h, ok := checkFormat(r, s, err, p)
+	if !ok {
 		return v, standard, false
 	}
 	used, ok := checkSignature(ctx, r, h, s, keys, p.Algorithms)
 	if !ok {
 		return v, standard, false
 	}
+	return readClaims[C](r, s, used)
+}
+
+// checkFormat reads the header of what was split, or of what could not be, and checks all of it but the algorithm.
+func checkFormat(r *reporter, s segments, err error, p Profile) (header, bool) {
+	const compact = "a signed token of three parts (compact JWS)"
+	if err != nil {
+		r.fail("format", compact, err.Error(), ErrMalformed)
+		return header{}, false
+	}
+	h, err := decodeHeader(s.header)
+	if err != nil {
+		r.fail("format", "a header of one JSON object", err.Error(), ErrMalformed)
+		return header{}, false
+	}
+	r.pass("format", compact, "one")
+	return h, checkHeader(r, h, p)
+}
+
+// readClaims decodes the payload once its signature holds.
+func readClaims[C Claims](r *reporter, s segments, by used) (v Verified[C], standard Registered, ok bool) {
 	payload, err := s.payload()
 	if err == nil {
 		v.claims = new(C)
@@ -124,7 +149,7 @@ func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet,
 		return v, standard, false
 	}
 	r.pass("claims", "one JSON object of claims", "one")
-	v.key, v.payload = used, payload
+	v.used, v.payload = by, payload
 	return v, standard, true
 }
 
@@ -198,7 +223,7 @@ func quote(text string) string {
 }
 
 // checkSignature finds the key, which decides the algorithm, and verifies.
-func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys KeySet, allowed []key.Algorithm) (key.Public, bool) {
+func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys KeySet, allowed []key.Algorithm) (used, bool) {
 	const ours = "one of RS256, ES256, EdDSA"
 	algorithm := key.Algorithm(h.Algorithm.text)
 	switch algorithm {
@@ -207,21 +232,21 @@ func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys
 		algorithm = key.EdDSA
 	default:
 		r.fail("algorithm", ours, describeAlgorithm(h.Algorithm.text), ErrAlgorithm)
-		return key.Public{}, false
+		return used{}, false
 	}
 	if len(allowed) > 0 && !slices.Contains(allowed, algorithm) {
 		r.fail("algorithm", "one of "+joined(allowed), h.Algorithm.text, ErrAlgorithm)
-		return key.Public{}, false
+		return used{}, false
 	}
 	kid := h.KeyID.text
 	if h.KeyID.set && kid == "" {
 		r.fail("key", "a kid", "an empty one", ErrKey)
-		return key.Public{}, false
+		return used{}, false
 	}
 	found, err := keys.Find(ctx, kid)
 	if err != nil {
 		r.fail("key", "an answer of the key set", err.Error(), ErrKey, err)
-		return key.Public{}, false
+		return used{}, false
 	}
 	if len(found) == 0 {
 		got := "no key at all"
@@ -229,7 +254,7 @@ func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys
 			got = "kid " + quote(kid) + ", which is unknown"
 		}
 		r.fail("key", "a key of the key set", got, ErrKey)
-		return key.Public{}, false
+		return used{}, false
 	}
 	candidates := 0
 	var first key.Public
@@ -242,23 +267,23 @@ func checkSignature(ctx context.Context, r *reporter, h header, s segments, keys
 	}
 	if candidates == 0 {
 		r.fail("algorithm", string(found[0].Algorithm())+", the key's one algorithm", h.Algorithm.text, ErrAlgorithm)
-		return key.Public{}, false
+		return used{}, false
 	}
 	if candidates > maxTried {
 		r.fail("key", "a kid", fmt.Sprintf("none, and %d keys to try", candidates), ErrKey)
-		return key.Public{}, false
+		return used{}, false
 	}
 	r.pass("algorithm", string(algorithm), h.Algorithm.text)
 	for _, k := range found {
 		if k.Algorithm() == algorithm && signatureHolds(k, s.signed, s.signature) {
 			r.pass("key", "a key of the key set", k.ID())
 			r.pass("signature", "of that key", "it holds")
-			return k, true
+			return used{k, k.ID()}, true
 		}
 	}
 	r.pass("key", "a key of the key set", first.ID())
 	r.fail("signature", "one by key "+first.ID(), "one that does not hold: the token was changed, or another key signed it", ErrSignature)
-	return key.Public{}, false
+	return used{}, false
 }
 
 // joined lists algorithms.
@@ -308,6 +333,9 @@ func checkClaims(r *reporter, c Registered, payload []byte, p Profile) {
 		now = p.Now()
 	}
 	checkTimes(r, c, p, now)
+	if p.order {
+		checkIssued(r, c, now)
+	}
 	if len(p.Required) == 0 {
 		return
 	}
@@ -344,6 +372,10 @@ func checkAudience(r *reporter, c Registered, p Profile) {
 		return
 	}
 	want := strings.Join(p.Audience, " or ")
+	if p.NoAudience && c.Audience == nil {
+		r.pass("aud", want+", or no aud", "none")
+		return
+	}
 	for _, one := range c.Audience {
 		if slices.Contains(p.Audience, one) {
 			r.pass("aud", want, one)
