@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +89,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"setfile":   setFile,
 		"tamper":    tamper,
 		"mode":      mode,
+		"status":    status,
 		"loadimage": loadImage,
 	}
 }
@@ -134,6 +137,24 @@ func tamper(ts *testscript.TestScript, negated bool, arguments []string) {
 	}
 	parts[1] = string(payload)
 	ts.Check(os.WriteFile(ts.MkAbs(arguments[1]), []byte(strings.Join(parts, ".")), 0o600))
+}
+
+// status STATUS PROGRAM ARGUMENT... executes, and compares the exit status.
+func status(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) < 2 {
+		ts.Fatalf("usage: status STATUS PROGRAM ARGUMENT...")
+	}
+	got := 0
+	if err := ts.Exec(arguments[1], arguments[2:]...); err != nil {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) {
+			ts.Fatalf("%v", err)
+		}
+		got = ended.ExitCode()
+	}
+	if want := arguments[0]; strconv.Itoa(got) != want {
+		ts.Fatalf("exit status %d, want %s", got, want)
+	}
 }
 
 // mode PERMISSIONS FILE... compares permissions.

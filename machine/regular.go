@@ -1,0 +1,242 @@
+package machine
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// The default modes of what is made; the process's umask does not count, so that a Pattern makes the same everywhere.
+const (
+	fileMode      = 0o644
+	directoryMode = 0o755
+)
+
+// contents are what is in a file.
+type contents interface {
+	// differ compares with an open file; nil: they are the same.
+	differ(ctx context.Context, file io.Reader, size int64) (*Difference, error)
+	// write writes them.
+	write(ctx context.Context, to io.Writer) error
+}
+
+// regular is a file as it should be: what File, Line and Copy come to.
+type regular struct {
+	path       string
+	attributes attributes
+	contents   contents // nil: any, empty where the file is made
+}
+
+// state is what is at a path.
+type state struct {
+	*place
+	file        *os.File // nil: there is no file, or it did not have to be read
+	differences Differences
+	contents    bool // they differ
+}
+
+func (s *state) close() {
+	if s.file != nil {
+		s.file.Close()
+	}
+	s.place.close()
+}
+
+// absence is the one difference of what does not exist.
+func absence(want string) Differences { return Differences{{kind, absent, want}} }
+
+// look finds out what is there. Where the directory does not exist, state is nil.
+func (r regular) look(ctx context.Context) (*state, Differences, error) {
+	if r.path != "" && r.path[len(r.path)-1] == '/' {
+		return nil, nil, mistake("path %s: ends in /, so it names a directory", Show(r.path))
+	}
+	place, err := find(r.path)
+	var missing *noParent
+	if errors.As(err, &missing) {
+		return nil, absence("a file"), err
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &state{place: place}
+	if err := r.compare(ctx, s); err != nil {
+		s.close()
+		return nil, nil, err
+	}
+	return s, s.differences, nil
+}
+
+func (r regular) compare(ctx context.Context, s *state) error {
+	if !s.exists {
+		s.differences = absence("a file")
+		return nil
+	}
+	if s.stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		s.differences = Differences{{kind, isA(&s.stat), "a file"}}
+		return nil
+	}
+	if r.attributes.uid == nil {
+		if err := s.squatted(); err != nil {
+			return err
+		}
+	}
+	if r.contents != nil {
+		if err := s.read(); err != nil {
+			return err
+		}
+		difference, err := r.contents.differ(ctx, s.file, s.stat.Size)
+		if err != nil {
+			return fmt.Errorf("%s: %w", Show(r.path), err)
+		}
+		if difference != nil {
+			s.contents = true
+			s.differences = append(s.differences, *difference)
+		}
+	}
+	s.differences = append(s.differences, r.attributes.differ(&s.stat)...)
+	return nil
+}
+
+// read opens the file, and takes its word for what it is: the name may have another one since.
+func (s *state) read() error {
+	file, err := s.open(unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	s.file = file
+	before := s.stat
+	if err := unix.Fstat(int(file.Fd()), &s.stat); err != nil {
+		return fmt.Errorf("%s: %w", Show(s.path), err)
+	}
+	if before.Ino != s.stat.Ino || before.Dev != s.stat.Dev {
+		return fmt.Errorf("%s: replaced by somebody else meanwhile", Show(s.path))
+	}
+	return nil
+}
+
+func (r regular) check(ctx context.Context) (Differences, error) {
+	s, differences, err := r.look(ctx)
+	if s != nil {
+		s.close()
+	}
+	var missing *noParent
+	if errors.As(err, &missing) {
+		err = nil
+	}
+	return differences, err
+}
+
+func (r regular) change(ctx context.Context) (Differences, error) {
+	s, differences, err := r.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if len(differences) == 0 {
+		return nil, nil
+	}
+	if differences.wrongKind() {
+		return nil, fmt.Errorf("%s: %s", Show(r.path), differences)
+	}
+	if err := r.settle(ctx, s); err != nil {
+		return nil, err
+	}
+	return differences, nil
+}
+
+// settle makes the file as it should be. One that is known by other names as well is replaced also where only its mode or
+// owner changes: the other name may be somebody's trap. So is one that is taken from a stranger, who may have it open; it
+// keeps nothing of hers.
+func (r regular) settle(ctx context.Context, s *state) error {
+	stranger := s.exists && s.squatted() != nil
+	if s.exists && !s.contents && s.stat.Nlink == 1 && !stranger {
+		if s.file == nil {
+			if err := s.read(); err != nil {
+				return err
+			}
+		}
+		return r.attributes.apply(s.file, r.path, &s.stat, 0)
+	}
+	write := func(io.Writer) error { return nil }
+	switch {
+	case r.contents != nil:
+		write = func(to io.Writer) error { return r.contents.write(ctx, to) }
+	case s.exists:
+		if s.file == nil {
+			if err := s.read(); err != nil {
+				return err
+			}
+		}
+		write = func(to io.Writer) error { _, err := io.Copy(to, reader{ctx, s.file}); return err }
+	}
+	if !s.exists || stranger {
+		return s.replace(r.attributes, nil, nil, write)
+	}
+	return s.replace(r.attributes, &s.stat, s.file, write)
+}
+
+func (r regular) remove(ctx context.Context) (bool, error) {
+	s, differences, err := r.look(ctx)
+	if s != nil {
+		defer s.close()
+	}
+	var missing *noParent
+	if differences.Absent() && (err == nil || errors.As(err, &missing)) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if len(differences) > 0 {
+		return false, notAsDescribed(r.path, differences)
+	}
+	if err := unix.Unlinkat(s.dir, s.name, 0); err != nil {
+		return false, fmt.Errorf("remove %s: %w", Show(r.path), err)
+	}
+	return true, s.sync()
+}
+
+// reader ends with the context.
+type reader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r reader) Read(into []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(into)
+}
+
+// sameBytes compares two streams.
+func sameBytes(a, b io.Reader) (bool, error) {
+	left, right := bufio.NewReaderSize(a, 64<<10), bufio.NewReaderSize(b, 64<<10)
+	for {
+		x, leftErr := left.Peek(32 << 10)
+		y, rightErr := right.Peek(32 << 10)
+		for _, err := range []error{leftErr, rightErr} {
+			if err != nil && err != io.EOF {
+				return false, err
+			}
+		}
+		if !bytes.Equal(x, y) {
+			return false, nil
+		}
+		if leftErr == io.EOF && rightErr == io.EOF {
+			return true, nil
+		}
+		if _, err := left.Discard(len(x)); err != nil {
+			return false, err
+		}
+		if _, err := right.Discard(len(y)); err != nil {
+			return false, err
+		}
+	}
+}
