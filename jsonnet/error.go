@@ -43,7 +43,10 @@ func (m *machine) problem(err error) error {
 	e := &Error{File: m.name, Text: err.Error()}
 	var runtime jsonnet.RuntimeError
 	var static interface{ Loc() ast.LocationRange }
+	var known *Error
 	switch {
+	case errors.As(err, &known):
+		*e = *known
 	case errors.As(err, &runtime):
 		e.Text = m.explain(runtime.Msg)
 		for i := len(runtime.StackTrace) - 1; i >= 0; i-- { // from within
@@ -76,10 +79,14 @@ func (s *session) explain(message string) string {
 
 // locate takes a place, unless it is in no file: the standard library's and the native functions' begin with "<".
 func (e *Error) locate(at ast.LocationRange) bool {
-	if at.Begin.Line == 0 || at.FileName == "" || strings.HasPrefix(at.FileName, "<") && at.FileName != renderedFile {
+	name := at.FileName
+	if name == "" && at.File != nil {
+		name = string(at.File.DiagnosticFileName)
+	}
+	if at.Begin.Line == 0 || name == "" || strings.HasPrefix(name, "<") && name != renderedFile {
 		return false
 	}
-	e.File, e.Line, e.Column = at.FileName, at.Begin.Line, at.Begin.Column
+	e.File, e.Line, e.Column = name, at.Begin.Line, at.Begin.Column
 	return true
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/go-jsonnet"
 	"github.com/google/go-jsonnet/ast"
 )
 
@@ -12,7 +11,7 @@ import (
 // imported has none. A text that does not parse has no fields.
 func Fields(file string, text []byte) map[string]int {
 	lines := map[string]int{}
-	root, err := jsonnet.SnippetToAST(file, string(text))
+	root, err := parse(file, text)
 	if err != nil {
 		return lines
 	}

@@ -73,8 +73,11 @@ func candidates(from, wanted string, libraries []string, isAbs func(string) bool
 }
 
 func notFound(wanted string, candidates []string) error {
-	if slices.Equal(candidates, []string{wanted}) {
+	switch {
+	case slices.Equal(candidates, []string{wanted}):
 		return fmt.Errorf("couldn't open import %q: there is no such file", wanted)
+	case len(candidates) == 1:
+		return fmt.Errorf("couldn't open import %q: there is no file %s", wanted, candidates[0])
 	}
 	return fmt.Errorf("couldn't open import %q: there is neither %s", wanted, strings.Join(candidates, " nor "))
 }

@@ -108,20 +108,30 @@ func Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
 		json, err := newSession(within, p, a, l).run()
 		done <- result{json, err}
 	}()
-	var r result
-	select {
-	case r = <-done:
-	case <-within.Done():
-		select {
-		case r = <-done: // it was done, and that ended the context
-		default:
-			return nil, ended(ctx, p, l)
-		}
-	}
-	if errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded) {
+	r, finished := await(within, done)
+	if !finished || isEnd(r.err) {
 		return nil, ended(ctx, p, l)
 	}
 	return r.json, r.err
+}
+
+// await waits for a result, or for the end of ctx; a result that is there when ctx ends is one.
+func await[T any](ctx context.Context, done <-chan T) (result T, finished bool) {
+	select {
+	case result = <-done:
+		return result, true
+	case <-ctx.Done():
+	}
+	select {
+	case result = <-done:
+		return result, true
+	default:
+		return result, false
+	}
+}
+
+func isEnd(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // ended is the error of an evaluation that took too long, or that its caller has given up.

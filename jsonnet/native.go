@@ -72,9 +72,7 @@ func kindOf(value any) string {
 // bring takes note of a value from outside.
 func (s *session) bring(value string) {
 	s.brought = append(s.brought, value)
-	if s.access.Brought != nil {
-		s.access.Brought(value)
-	}
+	s.access.bring(value)
 }
 
 // once remembers an answer within the evaluation: a URL is fetched, and a command runs, once.

@@ -32,22 +32,20 @@ func kept() native {
 		if value, err = plain(value); err != nil {
 			return nil, err
 		}
-		if !strings.HasPrefix(key, "get ") { // those came from outside, when they were kept
-			s.bringAll(value)
+		for _, text := range keptTexts(key, value) {
+			s.bring(text)
 		}
 		return answered(value), nil
 	}}
 }
 
-func (s *session) bringAll(value any) {
-	switch value := value.(type) {
-	case string:
-		s.bring(value)
-	case []any:
-		for _, one := range value {
-			s.bringAll(one)
-		}
+// keptTexts are the texts of a kept value that came from outside when it was kept.
+func keptTexts(key string, value any) []string {
+	var list []string
+	if !strings.HasPrefix(key, "get ") { // that looks into what is there already
+		leaves(value, func(text string) { list = append(list, text) })
 	}
+	return list
 }
 
 // keep returns the value that it keeps.

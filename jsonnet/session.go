@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/google/go-jsonnet"
+	"github.com/google/go-jsonnet/ast"
 )
 
 // session is one evaluation, and what it has read.
@@ -84,6 +85,7 @@ type machine struct {
 	name     string
 	rendered jsonnet.Contents // where name is renderedFile
 	seen     map[string]bool  // files that it has imported
+	plain    bool             // leave std.native as it is
 }
 
 func (s *session) machine(name string) *machine {
@@ -119,12 +121,34 @@ func (m *machine) Import(from, path string) (jsonnet.Contents, string, error) {
 		return text, found, err
 	}
 	m.seen[found] = true
-	if bytes.Contains(text.Data(), []byte("native")) {
+	if err := tooDeep(found, text.Data()); err != nil && m.asCode(from, path) {
+		return text, "", err
+	}
+	if !m.plain && bytes.Contains(text.Data(), []byte("native")) {
 		if node, _, err := m.vm.ImportAST(from, path); err == nil { // else it is no Jsonnet, or the evaluator says why
 			useNatives(node)
 		}
 	}
 	return text, found, nil
+}
+
+// asCode tells whether one file imports another as code. The evaluator does not say; the importing text does.
+func (m *machine) asCode(from, path string) bool {
+	if from == "" {
+		return true
+	}
+	text := m.files[from]
+	if from == renderedFile {
+		text = m.rendered
+	}
+	is := false
+	if tree, err := parse(from, text.Data()); err == nil {
+		_ = walkImports(tree, func(imported string, asCode bool, _ ast.LocationRange) error {
+			is = is || asCode && imported == path
+			return nil
+		})
+	}
+	return is
 }
 
 func (m *machine) text(from, path string) (jsonnet.Contents, string, error) {

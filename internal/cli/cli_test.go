@@ -13,12 +13,16 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/shell"
 )
 
 func TestMain(m *testing.M) {
 	if shell.Is(os.Args[0]) {
 		os.Exit(Main())
+	}
+	if status, played := jsonnet.Main(os.Args); played {
+		os.Exit(status)
 	}
 	testscript.Main(tests{m}, map[string]func(){
 		"writ": func() { os.Exit(Main()) },

@@ -1,0 +1,146 @@
+package jsonnet_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/writ-run/writ/jsonnet"
+)
+
+func apart(t *testing.T, a jsonnet.Access, l jsonnet.Limits, text string) (string, error) {
+	t.Helper()
+	files := map[string]string{"/main.jsonnet": text, "/self.jsonnet": "import 'self.jsonnet'"}
+	result, err := jsonnet.RunApart(t.Context(), jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(files)}, a, l)
+	return strings.Join(strings.Fields(string(result)), ""), err
+}
+
+// TestApartIsTheSame: a child gives what Run gives, errors too, and asks for the same.
+func TestApartIsTheSame(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"{ a: 1, b: std.thisFile }",
+		"import 'self.jsonnet'",
+		"import 'nothing.jsonnet'",
+		"import '/etc/shadow'",
+		"import '../../x'",
+		"{ a: }",
+		"error 'oh ' + std.native('getEnv')('TOKEN')",
+		"std.native('getConfig')()",
+		"[std.native('getEnv')(name, 'unset') for name in ['TOKEN', 'EMPTY', 'UNSET']]",
+		"[std.native('getFile')(path, 'x') for path in ['/motd', '/nothing', 'https://h/p#a:b', 'https://h/down']]",
+		"std.native('getFile')('/nothing')",
+		"[std.native('getCmd')(command, 'x') for command in ['ls', 'false']]",
+		"[std.native('getRecord')('txt', name, 'x') for name in ['h', 'nowhere']]",
+		"[std.native('getPath')(), std.native('getOS')()]",
+		"std.native('getEnv')(key='TOKEN', cache=true) + std.native('getEnv')(key='KEPT', cache=true) + std.native('get')({ a: [1] }, '.a')",
+		"std.trace('traced', 1)",
+	} {
+		var told [2]string
+		var results [2]string
+		for i, run := range []func(context.Context, jsonnet.Program, jsonnet.Access, jsonnet.Limits) ([]byte, error){jsonnet.Run, jsonnet.RunApart} {
+			var brought []string
+			var trace strings.Builder
+			cache := cache{"getEnv KEPT": "kept value"}
+			access := granted()
+			access.Brought = func(value string) { brought = append(brought, value) }
+			access.Cache, access.Trace = cache, &trace
+			files := map[string]string{"/main.jsonnet": text, "/self.jsonnet": "import 'self.jsonnet'"}
+			result, err := run(t.Context(), jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(files)}, access, jsonnet.Limits{})
+			results[i] = fmt.Sprintf("%s %v", result, err)
+			kept, err := json.Marshal(cache)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told[i] = fmt.Sprintf("%q %s %q", brought, kept, trace.String())
+		}
+		if results[0] != results[1] || told[0] != told[1] {
+			t.Errorf("%s:\nhere  %s %s\napart %s %s", text, results[0], told[0], results[1], told[1])
+		}
+	}
+	got, err := apart(t, jsonnet.Access{}, jsonnet.Limits{}, "std.native('getEnv')('PATH')")
+	if err == nil || !strings.Contains(err.Error(), "getEnv is closed here") {
+		t.Errorf("closed: %s, %v", got, err)
+	}
+}
+
+// cache is a Cache.
+type cache map[string]any
+
+func (c cache) Get(key string) (any, bool) { value, found := c[key]; return value, found }
+
+func (c cache) Put(key string, value any) { c[key] = value }
+
+// TestApartLimits: what a stranger's program may try, each ended at its limit, which the error names.
+func TestApartLimits(t *testing.T) {
+	limits := jsonnet.Limits{Memory: 128 << 20, Time: time.Minute}
+	short := limits
+	short.Time = 500 * time.Millisecond
+	for name, c := range map[string]struct {
+		limits jsonnet.Limits
+		text   string
+		want   string
+	}{
+		"loops":                {short, "local r = std.range(1, 1000); [1 for a in r for b in r for c in r for d in r if a < 0]", "not evaluated within 500ms (the limit of time)"},
+		"loops without end":    {short, "local f(n) = if n == 0 then 0 else f(n - 1) + f(n - 1); f(100)", "not evaluated within 500ms (the limit of time)"},
+		"recurses":             {limits, "local f(x) = 1 + f(x + 1); f(0)", "/main.jsonnet:1:18: more than 500 calls within one another (the limit of stack)"},
+		"recurses, allowed to": {jsonnet.Limits{Stack: 1 << 30, Memory: 1 << 30, Time: time.Minute}, "local f(x) = 1 + f(x + 1); f(0)", "more than 67108864 bytes of stack (the limit of stack)"},
+		"imports itself":       {limits, "import 'self.jsonnet'", "/self.jsonnet:1:1: more than 500 calls within one another (the limit of stack)"},
+		"nested text":          {limits, strings.Repeat("[", 1<<20), "/main.jsonnet: its expressions nest more than 20000 deep (the limit of nesting)"},
+		"a text of 1 GB":       {limits, "std.repeat('0123456789abcdef', 67108864)", "more than 134217728 bytes of memory (the limit of memory)"},
+		"a text that doubles":  {limits, "std.foldl(function(a, b) a + a, std.range(1, 30), 'x')", "limit of memory)"},
+		"a list of 1 GB":       {limits, "std.makeArray(100000000, function(i) i)", "more than 134217728 bytes of memory (the limit of memory)"},
+		"a long result":        {jsonnet.Limits{Bytes: 1000}, "std.repeat('x', 2000)", "/main.jsonnet: the result has 2003 bytes; at most 1000 are taken (the limit of bytes)"},
+		"a template of 1 GB":   {jsonnet.Limits{Bytes: 1 << 20}, `std.native('renderTemplate')('{{ range 100000000 }}0123456789{{ end }}', {})`, "(the limit of bytes)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			got, err := apart(t, jsonnet.Access{}, c.limits, c.text)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !jsonnet.IsError(err) || !strings.HasPrefix(err.Error(), "/main.jsonnet") && !strings.HasPrefix(err.Error(), "/self.jsonnet") {
+				t.Errorf("got %.100s, %v; want %s", got, err, c.want)
+			}
+			if c.limits == short && time.Since(start) > 20*time.Second {
+				t.Errorf("it took %s", time.Since(start))
+			}
+			t.Logf("%s: %v", time.Since(start), err)
+		})
+	}
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the largest child had %d KiB", usage.Maxrss)
+}
+
+func TestApartContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	access := jsonnet.Access{Env: func(string) (string, bool) { cancel(); return "", true }}
+	program := jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": "local f(x) = f(x + 1) tailstrict; if std.native('getEnv')('X') == '' then f(0) else 1"})}
+	if _, err := jsonnet.RunApart(ctx, program, access, jsonnet.Limits{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestApartFiles: what a program on disk may import.
+func TestApartFiles(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join(t.TempDir(), "root")
+	if err := os.Mkdir(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "main.jsonnet"), []byte("importstr '/etc/shadow'"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := jsonnet.RunApart(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "main.jsonnet"), Import: jsonnet.Disk(root)}, jsonnet.Access{}, jsonnet.Limits{})
+	if err == nil || !strings.Contains(err.Error(), `couldn't open import "/etc/shadow": "/etc/shadow" lies outside the directory of the program and its libraries`) {
+		t.Errorf("got %v", err)
+	}
+}
