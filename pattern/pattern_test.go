@@ -1,0 +1,136 @@
+package pattern_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/pattern"
+)
+
+// render renders a text as the Pattern main.jsonnet.
+func render(t *testing.T, text string) (pattern.Pattern, error) {
+	t.Helper()
+	program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{"/main.jsonnet": text})}
+	return pattern.Render(t.Context(), program, pattern.Environment{Exec: command.DefaultExec()})
+}
+
+func TestProperties(t *testing.T) {
+	t.Parallel()
+	p, err := render(t, `{
+		audience: 'one', id: 'i', issuer: 'me', subject: 's', expiresIn: '7d', notBefore: '10m', buildOutput: 'x.jwt',
+		buildExec: { command: 'sh -c' }, runExec: { envInheirt: true }, runVars: { n: 1, o: { x: null } },
+		build: [[[{ id: 'b', always: true, change: 'true' }], null]], run: [{ id: 'a', onChange: 'etcha:x', change: 'c', check: 'false' }],
+	}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.ExpiresIn != 168*time.Hour || p.NotBefore.After != 10*time.Minute || p.BuildOutput != "x.jwt" || !reflect.DeepEqual(p.Audience, []string{"one"}) ||
+		p.ID != "i" || p.Issuer != "me" || p.Subject != "s" || p.BuildExec.Command != "sh -c" || !p.RunExec.EnvInherit ||
+		len(p.Build) != 1 || p.Build[0].ID != "b" || len(p.Run) != 1 || p.RunVars["n"] != 1.0 || p.Warnings != nil {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestOldNames(t *testing.T) {
+	t.Parallel()
+	p, err := render(t, `{ exec: { command: 'old -c' }, runExec: { command: 'new -c' }, runEnv: { a: 'b' }, expiresInSec: -3600, run: [] }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.BuildExec.Command != "old -c" || p.RunExec.Command != "new -c" || p.RunEnv["a"] != "b" || p.ExpiresIn != -time.Hour {
+		t.Errorf("%+v", p)
+	}
+	if len(p.Warnings) != 2 || !strings.Contains(p.Warnings[0], "buildExec and runExec") || !strings.Contains(p.Warnings[1], "runVars") {
+		t.Errorf("%q", p.Warnings)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"not an object":        {"[]", "/main.jsonnet: a Pattern is an object with run, build, ...; this is a list"},
+		"unknown property":     {"{\n  run: [],\n  runn: [],\n}", `/main.jsonnet:3: runn: unknown property; did you mean "run"?`},
+		"of a Command":         {"{\n  run: [\n    { id: 'a',\n      chnage: 'x' },\n  ],\n}", `/main.jsonnet:4: run[0].chnage: unknown property; did you mean "change"?`},
+		"of an exec":           {"{\n  runExec: {\n    comand: 'x' },\n}", `/main.jsonnet:3: runExec.comand: unknown property; did you mean "command"?`},
+		"computed":             {"{ ['r' + 'un']: [{ id: 'a', x: 1 }] }", "/main.jsonnet: run[0].x: unknown property"},
+		"wrong type":           {"{ run: [\n{ id: 'a', change: 1 }] }", "/main.jsonnet:2: run[0].change: "},
+		"no id":                {"{ run: [\n{ change: 'x' }] }", "/main.jsonnet:2: run[0]: id is missing"},
+		"two kinds of expiry":  {"{ expiresIn: '1h',\nexpiresInSec: 1 }", "/main.jsonnet:1: expiresIn: expiresInSec is there too; give one"},
+		"expiry":               {"{ expiresIn: 'soon' }", `/main.jsonnet:1: expiresIn: "soon" is not a duration like 7d, 36h or 90m`},
+		"far expiry":           {"{ expiresInSec: 99999999999 }", "/main.jsonnet:1: expiresInSec: 99999999999 is not a number of seconds"},
+		"not before":           {"{ notBefore: 'later' }", `/main.jsonnet:1: notBefore: "later" is neither a time`},
+		"empty audience":       {"{ audience: [''] }", "/main.jsonnet:1: audience: holds an empty text"},
+		"itself":               {"{ run: [ { id: 'a', always: true, change: 'x', onChange: 'a' } ] }", "/main.jsonnet:1: run[0].onChange"},
+		"a mistake of Jsonnet": {"{\n  run: [x],\n}", "/main.jsonnet:2:9"},
+	} {
+		_, err := render(t, c.text)
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v\nwant %s", name, err, c.want)
+		}
+	}
+	_, err := render(t, "{ run: [{}, { id: 'b', onChange: 'nobody', change: 'x' }], audience: [''], expiresIn: 'x' }")
+	if err == nil || strings.Count(err.Error(), "\n") != 3 {
+		t.Errorf("not every mistake is named: %v", err)
+	}
+}
+
+// TestEtcha renders Patterns that the real Etcha rendered, and holds what both print of their Commands against one another.
+func TestEtcha(t *testing.T) {
+	t.Parallel()
+	cases, err := filepath.Glob(filepath.Join("testdata", "etcha", "*", "expected.json"))
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range cases {
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want struct {
+				Entrypoint string
+				Render     map[string]json.RawMessage
+				RenderExit int
+			}
+			if err := json.Unmarshal(text, &want); err != nil {
+				t.Fatal(err)
+			}
+			program := jsonnet.Program{Entrypoint: filepath.Join(filepath.Dir(file), want.Entrypoint), Import: jsonnet.Disk("")}
+			p, err := pattern.Render(t.Context(), program, pattern.Environment{Exec: command.DefaultExec()})
+			if want.RenderExit != 0 {
+				if err == nil {
+					t.Error("it was rendered")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, list := range map[string]command.List{"build": p.Build, "run": p.Run} {
+				var theirs command.List
+				if err := json.Unmarshal(want.Render[name], &theirs); err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(list, theirs) {
+					t.Errorf("%s: %+v\nwant %+v", name, list, theirs)
+				}
+			}
+			printed, err := json.Marshal(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := pattern.Parse(printed, func(string) string { return "printed" })
+			if err != nil || !reflect.DeepEqual(again, p) {
+				t.Errorf("what is printed is another Pattern: %v\n%s", err, printed)
+			}
+		})
+	}
+}

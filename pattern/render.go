@@ -1,0 +1,117 @@
+package pattern
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/sysinfo"
+)
+
+// Environment is what a Pattern finds while it is rendered.
+type Environment struct {
+	Source  string         // its var "source"
+	Test    bool           // its var "test": it is linted or tested
+	Vars    map[string]any // merged with Vars, what has a name of ours wins over
+	Exec    command.Exec   // getConfig().exec
+	Targets map[string]any // getConfig().targets
+
+	Access jsonnet.Access // what native functions may reach; Config is set here
+	Limits jsonnet.Limits
+	Apart  bool // in a process of its own that is killed at the limits: for what was received
+}
+
+// Vars merges layers, a later one over an earlier: the Pattern's run vars, the configuration's, the source's, the target's.
+func Vars(layers ...map[string]any) map[string]any {
+	merged := map[string]any{}
+	for _, layer := range layers {
+		maps.Copy(merged, layer)
+	}
+	return merged
+}
+
+// Render evaluates a Pattern's program.
+func Render(ctx context.Context, program jsonnet.Program, e Environment) (Pattern, error) {
+	text, err := e.evaluate(ctx, program)
+	if err != nil {
+		return Pattern{}, err
+	}
+	return Parse(text, placer(program))
+}
+
+// Evaluate returns the JSON of a program that need not be a Pattern: a library, or a part of one.
+func Evaluate(ctx context.Context, program jsonnet.Program, e Environment) ([]byte, error) {
+	return e.evaluate(ctx, program)
+}
+
+func (e Environment) evaluate(ctx context.Context, program jsonnet.Program) ([]byte, error) {
+	access := e.Access
+	access.Config = e.config
+	if e.Apart {
+		return jsonnet.RunApart(ctx, program, access, e.Limits)
+	}
+	return jsonnet.Run(ctx, program, access, e.Limits)
+}
+
+// config is what getConfig returns: never keys, build or httpServer. It is made of plain JSON values.
+func (e Environment) config() (any, error) {
+	vars := maps.Clone(e.Vars)
+	if vars == nil {
+		vars = map[string]any{}
+	}
+	vars["source"], vars["test"] = e.Source, e.Test
+	targets := e.Targets
+	if targets == nil {
+		targets = map[string]any{}
+	}
+	text, err := json.Marshal(struct {
+		Exec    command.Exec   `json:"exec"`
+		Targets map[string]any `json:"targets"`
+		Vars    map[string]any `json:"vars"`
+	}{e.Exec, targets, vars})
+	if err != nil {
+		return nil, err
+	}
+	var plain map[string]any
+	if err := json.Unmarshal(text, &plain); err != nil {
+		return nil, err
+	}
+	// An evaluation that asks for no configuration does not pay for what the machine is.
+	facts, err := json.Marshal(sysinfo.Read())
+	if err != nil {
+		return nil, err
+	}
+	var known map[string]any
+	if err := json.Unmarshal(facts, &known); err != nil {
+		return nil, err
+	}
+	plain["vars"].(map[string]any)["sysinfo"] = known
+	return plain, nil
+}
+
+// placer says where properties stand: in the entrypoint itself, with the line, or only that it is the entrypoint's.
+func placer(program jsonnet.Program) func(path string) string {
+	_, text, err := program.Import("", program.Entrypoint)
+	if err != nil {
+		return func(string) string { return program.Entrypoint }
+	}
+	lines := jsonnet.Fields(program.Entrypoint, text)
+	return func(path string) string {
+		for at := path; at != ""; at = parent(at) {
+			if line := lines[at]; line > 0 {
+				return fmt.Sprintf("%s:%d", program.Entrypoint, line)
+			}
+		}
+		return program.Entrypoint
+	}
+}
+
+// parent is the path of what holds a property.
+func parent(path string) string {
+	return path[:max(0, strings.LastIndexAny(path, ".["))]
+}
