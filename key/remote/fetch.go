@@ -16,6 +16,8 @@ import (
 // maxBody bounds what is read of a document or key set.
 const maxBody = 1 << 20
 
+const acceptJSON = "application/json"
+
 // Document is what we read of a discovery document (OpenID Connect Discovery 1.0 section 3).
 type Document struct {
 	Issuer                string `json:"issuer"`
@@ -26,7 +28,7 @@ type Document struct {
 // discover fetches and checks the discovery document.
 func (s *Set) discover(ctx context.Context) (Document, error) {
 	location := strings.TrimSuffix(s.config.Issuer, "/") + "/.well-known/openid-configuration"
-	answer, err := s.get(ctx, location, "")
+	answer, err := get(ctx, s.config.Client, location, acceptJSON, "")
 	if err != nil {
 		return Document{}, fmt.Errorf("discovery %s: %w", location, err)
 	}
@@ -62,18 +64,18 @@ type answer struct {
 }
 
 // get fetches a bounded body. Where nobody answers, or with 5xx or 429, the error is ErrUnreachable.
-func (s *Set) get(ctx context.Context, location, etag string) (answer, error) {
+func get(ctx context.Context, client *http.Client, location, accept, etag string) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil {
 		return answer{}, err
 	}
-	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept", accept)
 	if etag != "" {
 		request.Header.Set("If-None-Match", etag)
 	}
-	response, err := s.config.Client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		if inner := errors.Unwrap(err); inner != nil {
 			err = inner // without the method and the URL, which the caller names

@@ -1,8 +1,9 @@
-// Package remote is an issuer's key set, read over HTTP: found by discovery, cached, and asked again with restraint.
+// Package remote is an issuer's key set, read over HTTP: found by discovery, cached, and asked again with restraint. It is
+// also the keys that a list for orders names, by URL, DNS name or file (Reference, ResolveKeys), read once.
 //
 // Invariant: keys come only from the configured issuer, whose discovery document must name exactly that issuer
 // (OpenID Connect Discovery 1.0 section 4.3). Nothing in a token ever says where keys come from, and an issuer elsewhere
-// cannot name a service of this machine.
+// cannot name a service of this machine. What is not secured on its way counts with a pinned fingerprint alone.
 //
 //	            max-age over, or unknown kid and cooldown over
 //	fresh ───────────────────────────────▶ fetching ──200, 304──▶ fresh
@@ -93,13 +94,7 @@ func New(c Config) (*Set, error) {
 	c.MaxAge = orDefault(c.MaxAge, DefaultMaxAge)
 	c.Cooldown = orDefault(c.Cooldown, DefaultCooldown)
 	c.MaxStale = orDefault(c.MaxStale, DefaultMaxStale)
-	if c.Client == nil {
-		c.Client = &http.Client{Timeout: timeout}
-	}
-	client := *c.Client
-	client.Jar = nil // no cookie of the caller's goes to whom a discovery document names
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Client = &client
+	c.Client = restrained(c.Client)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -107,6 +102,18 @@ func New(c Config) (*Set, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Set{config: c, local: loopback(issuer.Hostname())}, nil
+}
+
+// restrained is a client that sends no cookies, of its own or the caller's, to whom a document names, and follows no
+// redirects; nil: one of our own.
+func restrained(c *http.Client) *http.Client {
+	if c == nil {
+		c = &http.Client{Timeout: timeout}
+	}
+	client := *c
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
 }
 
 func orDefault(d, fallback time.Duration) time.Duration {
@@ -235,7 +242,7 @@ func (s *Set) fetch(ctx context.Context) (state, error) {
 		}
 		current.document, location = document, document.JWKS
 	}
-	answer, err := s.get(ctx, location, current.etag)
+	answer, err := get(ctx, s.config.Client, location, acceptJSON, current.etag)
 	if err != nil {
 		return state{}, fmt.Errorf("key set %s: %w", location, err)
 	}
