@@ -42,6 +42,7 @@ type Config struct {
 
 	settings map[string]setting // by key
 	warnings []string
+	doubtful []string // what was read from where anybody could have put it
 }
 
 // setting is a key that has been set.
@@ -57,6 +58,8 @@ type Options struct {
 	Environ []string // NAME=value, as os.Environ
 	Sets    []string // -x: KEY=VALUE
 	Flags   []Flag
+
+	Record func(ctx context.Context, kind, name string) ([]string, error) // getRecord in the file; nil: DNS
 }
 
 // Flag is a value that a flag of its own gave.

@@ -51,7 +51,7 @@ func (l *loader) file(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	evaluated, err := jsonnet.Evaluate(ctx, path, text)
+	evaluated, err := l.evaluate(ctx, path, text)
 	if err != nil {
 		return err
 	}
