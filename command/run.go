@@ -29,6 +29,7 @@ type Runner struct {
 	Dir     string            // where files with long values are made; empty: the directory for temporary files
 	Source  string            // the Job of journal entries
 	Sink    journal.Sink      // nil: none
+	Done    func(Outcome)     // is told each outcome when its Command is done; nil: nobody is
 	Now     func() time.Time  // nil: time.Now
 }
 
@@ -302,6 +303,9 @@ func (o *Outcome) last() *Execution {
 
 // finish tells the journal what became of a Command, but not that there was nothing to do for it.
 func (r *run) finish(t *turn) {
+	if r.Done != nil {
+		r.Done(*t.outcome)
+	}
 	e := t.outcome.last()
 	if t.outcome.State == Idle && e == nil {
 		return
