@@ -1,0 +1,265 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/journal"
+	"github.com/writ-run/writ/pattern"
+	"github.com/writ-run/writ/record"
+)
+
+type applyFlags struct {
+	check, remove, plan bool
+	source, only        string
+	timeout             time.Duration
+	asJSON, verbose     bool
+}
+
+func (a *app) applyVerb() *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply PATTERN",
+		Short: "Make this machine as a Pattern says",
+		Long: `Run a Pattern's Commands on this machine: each is checked, and changed where its check fails. PATTERN is a file, or
+Jsonnet: what belongs into a Pattern's run list. The Pattern's build Commands run first, also with --check and --remove: what
+they find out may be needed to render it.
+Exits 0 where all is well, 1 where a Command failed or --check found something to do, 2 where it could not be tried, 3 where
+it was interrupted: the Command that ran is ended, and no other is started.`,
+		Example: `  writ apply patterns/web.jsonnet
+  writ apply patterns/web.jsonnet --check       # what would change?
+  writ apply patterns/web.jsonnet --remove      # undo it
+  writ apply "{ id: 'hello', always: true, change: 'echo hello' }"`,
+		Args: exactly("PATTERN"),
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			if f.check && f.remove {
+				return usage(cmd, "--check and --remove exclude one another")
+			}
+			return a.apply(cmd, arguments[0], f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.check, "check", false, "only check: say what would change, and exit 1 where something would")
+	flags.BoolVar(&f.remove, "remove", false, "undo: run the Commands' remove, in reverse")
+	flags.BoolVar(&f.plan, "plan", false, "show what would be done, in order, and run nothing (not even checks)")
+	flags.StringVar(&f.source, "source", "local", "the source whose exec and vars count")
+	flags.StringVar(&f.only, "only", "", "run only Commands whose id, or group's id, this regular expression matches as a whole")
+	flags.DurationVar(&f.timeout, "timeout", 0, "end a script that runs longer than this (default: no limit)")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what checks print, too")
+	flags.BoolVar(&f.asJSON, "json", false, "print JSON: one event a line, or the plan")
+	return cmd
+}
+
+func (f applyFlags) mode() command.Mode {
+	switch {
+	case f.check:
+		return command.Check
+	case f.remove:
+		return command.Remove
+	}
+	return command.Change
+}
+
+// apply builds, renders and runs.
+func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err error) {
+	source, err := readProgram(argument)
+	if err != nil {
+		return err
+	}
+	if f.only != "" {
+		if _, err := (command.Plan{}).Only(f.only); err != nil {
+			return usage(cmd, "--only %v", err)
+		}
+	}
+	sink, closeSink := a.commandSink(f.asJSON, f.verbose)
+	defer closeSink()
+	o, err := a.openOrders(cmd, f.source, sink)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.close()) }()
+	ctx, stop := a.interruptible(cmd.Context())
+	defer stop()
+
+	built, rendered, err := o.local(ctx, source, f)
+	if err != nil {
+		return ended(ctx, o, err)
+	}
+	if f.plan {
+		return a.showPlan(o, built, rendered, f)
+	}
+	result, err := o.run(ctx, applied{text: source, pattern: rendered, flags: f})
+	closeSink()
+	a.summary(o, result, f)
+	switch {
+	case ctx.Err() != nil:
+		return exit{statusAborted, nil}
+	case err != nil:
+		return exit{statusOf(err), nil}
+	case f.check && result.Drifted():
+		return exit{statusFailed, nil}
+	}
+	return nil
+}
+
+// statusOf tells a Command that failed from what could not be tried.
+func statusOf(err error) int {
+	var failed *command.FailedError
+	if errors.As(err, &failed) {
+		return statusFailed
+	}
+	return statusErrored
+}
+
+// ended is the error of what was done before any Command of run.
+func ended(ctx context.Context, o *orders, err error) error {
+	var failed *command.FailedError
+	switch {
+	case ctx.Err() != nil:
+		return exit{statusAborted, nil}
+	case errors.As(err, &failed):
+		return exit{statusFailed, errors.New(o.redactor.Mask(err.Error()))}
+	}
+	return err
+}
+
+// local runs the build Commands of a Pattern of this machine's own, and renders it with what they found out. With --plan
+// they do not run: the Pattern is as it would be without them.
+func (o *orders) local(ctx context.Context, p patternText, f applyFlags) (built, rendered pattern.Pattern, err error) {
+	built, err = pattern.Render(ctx, p.Program, o.environment(p.directory, nil, p.buildVars()))
+	if err != nil {
+		return built, rendered, err
+	}
+	for _, warning := range built.Warnings {
+		o.warn("%s: %s", p.name, warning)
+	}
+	vars := pattern.Vars(built.RunVars)
+	if len(built.Build) > 0 && !f.plan {
+		output, err := o.build(ctx, built)
+		if err != nil {
+			return built, rendered, err
+		}
+		vars = pattern.Vars(vars, output.vars)
+	}
+	rendered, err = pattern.Render(ctx, p.Program, o.environment(p.directory, vars))
+	return built, rendered, err
+}
+
+// applied is a Pattern that is run here.
+type applied struct {
+	text    patternText
+	pattern pattern.Pattern
+	signer  *record.Signer
+	digest  string
+	env     map[string]string
+	flags   applyFlags
+}
+
+// run runs a Pattern's run Commands, and leaves a record of it.
+func (o *orders) run(ctx context.Context, p applied) (command.Result, error) {
+	plan, err := command.Diff(nil, p.pattern.Run, p.flags.mode())
+	if err != nil {
+		return command.Result{}, err
+	}
+	if p.flags.only != "" {
+		if plan, err = plan.Only(p.flags.only); err != nil {
+			return command.Result{}, err
+		}
+		if len(plan.Steps) == 0 {
+			o.warn("--only %q matches no Command", p.flags.only)
+		}
+	}
+	runner := o.runner(o.override("the Pattern", o.exec, p.pattern.RunExec), p.env)
+	runner.Timeout = p.flags.timeout
+	kept := o.begin(record.Head{Source: o.source, Mode: string(plan.Mode), Trigger: "cli", Name: p.text.name, Pattern: p.digest, Signer: p.signer})
+	runner.Done = kept.command
+	result, err := runner.Run(ctx, plan)
+	kept.end(ctx, err)
+	return result, err
+}
+
+// showPlan prints what would be done.
+func (a *app) showPlan(o *orders, built, rendered pattern.Pattern, f applyFlags) error {
+	build, err := command.Diff(nil, built.Build, command.Change)
+	if err != nil {
+		return err
+	}
+	run, err := command.Diff(nil, rendered.Run, f.mode())
+	if err == nil && f.only != "" {
+		run, err = run.Only(f.only)
+	}
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		text, err := json.MarshalIndent(struct {
+			Build command.Plan `json:"build"`
+			Run   command.Plan `json:"run"`
+		}{build, run}, "", "  ")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.stdout, o.redactor.Mask(string(text)))
+		return nil
+	}
+	if len(build.Steps) > 0 {
+		fmt.Fprintln(a.stdout, "build, which may change what is run:")
+		io.WriteString(a.stdout, o.redactor.Mask(build.String()))
+		fmt.Fprintln(a.stdout, "run:")
+	}
+	io.WriteString(a.stdout, o.redactor.Mask(run.String()))
+	return nil
+}
+
+// summary says in one line what was done.
+func (a *app) summary(o *orders, r command.Result, f applyFlags) {
+	counts := map[command.State]int{}
+	for _, outcome := range r.Outcomes {
+		counts[outcome.State]++
+	}
+	if f.asJSON {
+		text, err := json.Marshal(struct {
+			Kind   string                `json:"kind"`
+			States map[command.State]int `json:"states"`
+			Drift  bool                  `json:"drift"`
+		}{"summary", counts, r.Drifted()})
+		if err == nil {
+			fmt.Fprintln(a.stdout, string(text))
+		}
+		return
+	}
+	var parts []string
+	for _, state := range []command.State{command.Changed, command.Removed, command.Drifted, command.Due, command.Well, command.Idle, command.Failed, command.Skipped, command.Aborted} {
+		if n := counts[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"nothing to run"}
+	}
+	fmt.Fprintf(a.stdout, "%s: %s\n", o.source, strings.Join(parts, ", "))
+}
+
+// commandSink is where what Commands do is shown. What a check prints is shown only where all is asked for.
+func (a *app) commandSink(asJSON, verbose bool) (journal.Sink, func()) {
+	sink, closeSink := a.sink(asJSON)
+	closed := false
+	once := func() {
+		if !closed {
+			closed = true
+			closeSink()
+		}
+	}
+	if asJSON {
+		return sink, once
+	}
+	return &terse{next: sink, verbose: verbose, phases: map[string]phase{}}, once
+}

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/container/host"
+	"github.com/writ-run/writ/internal/config"
+	"github.com/writ-run/writ/journal"
+	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/pattern"
+)
+
+// orders is what the Patterns of one source find and run with on this machine.
+type orders struct {
+	config   config.Config
+	source   string
+	of       agent.Source
+	exec     command.Exec // the source's, or the main one
+	test     bool
+	redactor *journal.Redactor
+	log      *slog.Logger
+	environ  []string
+
+	host       *host.Runtime
+	containers *taskRuntime // once a Command needed one
+}
+
+// openOrders opens what a source's Patterns run with. Entries go to the sink, with what native functions bring in masked.
+func (a *app) openOrders(cmd *cobra.Command, source string, sink journal.Sink) (*orders, error) {
+	loaded, err := a.loadConfig(cmd)
+	if err != nil {
+		return nil, err
+	}
+	log, err := a.logger(slog.LevelWarn)
+	if err != nil {
+		return nil, err
+	}
+	o := &orders{config: loaded, source: source, exec: loaded.Exec, test: loaded.Test, redactor: journal.NewRedactor(stamp{sink}), log: log, environ: a.environ}
+	if of := loaded.Sources[source]; of != nil {
+		o.of = *of
+	}
+	o.exec = o.override("source "+source, o.exec, o.of.Exec)
+	if o.host, err = host.New(host.Config{Log: log}); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// override puts an exec in the place of the one around it, and says where that is not allowed.
+func (o *orders) override(whose string, outer command.Exec, inner *command.Exec) command.Exec {
+	counts, allowed := outer.Override(inner)
+	if !allowed {
+		o.warn("the exec of %s is not used: the one around it has no allowOverride", whose)
+	}
+	return counts
+}
+
+func (o *orders) warn(format string, arguments ...any) {
+	// A journal that cannot be written fails again with the first Command.
+	_ = o.redactor.Append(journal.Entry{Kind: journal.Warning, Text: fmt.Sprintf(format, arguments...)})
+}
+
+func (o *orders) close() error {
+	problems := []error{o.host.Close()}
+	if o.containers != nil {
+		problems = append(problems, o.containers.close())
+	}
+	return errors.Join(problems...)
+}
+
+// minBrought is how long a value must be to be masked: shorter ones are names of stages and hosts rather than secrets.
+const minBrought = 8
+
+// brought masks what a native function has brought in.
+func (o *orders) brought(value string) {
+	if len(strings.TrimSpace(value)) >= minBrought {
+		o.redactor.Add(value)
+	}
+}
+
+// access is what the native functions of this machine's own Patterns reach: what their scripts could.
+func (o *orders) access(directory string) jsonnet.Access {
+	if o.config.Jsonnet.CloseNative {
+		return jsonnet.Access{}
+	}
+	return jsonnet.Access{
+		Env: o.env, File: jsonnet.LocalFile, Fetch: jsonnet.HTTPFetch(nil), Record: jsonnet.DNSRecords(""), Command: o.command,
+		Brought: o.brought, Dir: directory, Trace: nil,
+	}
+}
+
+// env is the environment as scripts of the source see it.
+func (o *orders) env(name string) (string, bool) {
+	if value, set := o.exec.Env[name]; set {
+		return value, true
+	}
+	if !o.exec.EnvInherit {
+		return "", false
+	}
+	for i := len(o.environ) - 1; i >= 0; i-- {
+		if own, value, _ := strings.Cut(o.environ[i], "="); own == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// command runs a script under the source's exec, for getCmd.
+func (o *orders) command(ctx context.Context, script string) (string, error) {
+	plan, err := command.Diff(nil, command.List{{ID: "getCmd", Always: true, Change: script}}, command.Change)
+	if err != nil {
+		return "", err
+	}
+	runner := o.runner(o.exec, nil)
+	runner.Sink = nil // what it prints is a value, not a log
+	result, err := runner.Run(ctx, plan)
+	if err != nil {
+		return "", err
+	}
+	return result.Outcomes[0].Change.Output.String(), nil
+}
+
+// environment is what Patterns are rendered with.
+func (o *orders) environment(directory string, vars ...map[string]any) pattern.Environment {
+	targets := map[string]any{}
+	for name, target := range o.config.Targets {
+		targets[name] = map[string]any{"hostname": target.Hostname, "vars": target.Vars}
+	}
+	layers := []map[string]any{o.config.Vars, o.of.Vars}
+	if len(vars) > 0 {
+		layers = append([]map[string]any{vars[0]}, append(layers, vars[1:]...)...) // run vars are under all others
+	}
+	return pattern.Environment{
+		Source: o.source, Test: o.test, Vars: pattern.Vars(layers...), Exec: o.exec, Targets: targets, Access: o.access(directory),
+	}
+}
+
+// runner runs Commands on this machine, and in containers where their exec names an image.
+func (o *orders) runner(exec command.Exec, env map[string]string) command.Runner {
+	return command.Runner{
+		Runtime: o.host, Containers: o.container, Exec: exec, Env: env, Environ: o.environ, Source: o.source, Sink: o.redactor,
+	}
+}
+
+// container makes an image ready, with the runtime that has it.
+func (o *orders) container(ctx context.Context, image, pull string) (container.Runtime, string, error) {
+	if o.containers == nil {
+		note := func(text string) { _ = o.redactor.Append(journal.Entry{Kind: journal.Note, Text: text}) }
+		opened, err := openContainers(ctx, o.config.Container, note, o.log)
+		if err != nil {
+			return nil, "", err
+		}
+		o.containers = opened
+		if err := opened.Runtime.Sweep(ctx); err != nil {
+			o.log.Warn("what a killed run left could not be removed", "error", err)
+		}
+	}
+	name, err := o.containers.images.named(ctx, image, pull)
+	return o.containers.Runtime, name, err
+}
+
+// patternText is a Pattern's text: a file, or Jsonnet on the command line, which is wrapped into a Pattern's run list.
+type patternText struct {
+	jsonnet.Program
+	name      string // for people, and the record
+	directory string // for getPath, and the var srcDir
+	path      string // for the var srcPath
+}
+
+// inline is the name of Jsonnet out of the command line.
+const inline = "inline.jsonnet"
+
+// readProgram takes a file where there is one of that name, and Jsonnet else.
+func readProgram(argument string) (patternText, error) {
+	info, err := os.Stat(argument)
+	switch {
+	case err == nil && info.IsDir():
+		return patternText{}, hinted{fmt.Errorf("%s is a directory; want a Pattern", argument), "name the file with the Pattern in it, as patterns/web.jsonnet"}
+	case err == nil:
+		absolute, err := filepath.Abs(argument)
+		if err != nil {
+			return patternText{}, err
+		}
+		return patternText{
+			Program: jsonnet.Program{Entrypoint: argument, Import: jsonnet.Disk("")},
+			name:    argument, directory: filepath.Dir(absolute), path: absolute,
+		}, nil
+	case !looksLikeJsonnet(argument):
+		return patternText{}, err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return patternText{}, err
+	}
+	text := "{run: [" + argument + "\n]}"
+	return patternText{
+		Program: jsonnet.Program{Entrypoint: inline, Import: jsonnet.Text(inline, []byte(text), jsonnet.Disk(""))},
+		name:    inline, directory: here,
+	}, nil
+}
+
+// looksLikeJsonnet tells Jsonnet from the name of a file that is not there: no path of a Pattern has brackets or quotes.
+func looksLikeJsonnet(text string) bool { return strings.ContainsAny(text, "{}()[]'\"\n;") }
+
+// buildVars are the vars that a Pattern finds while it is built.
+func (p patternText) buildVars() map[string]any {
+	return map[string]any{"srcDir": p.directory, "srcPath": p.path}
+}

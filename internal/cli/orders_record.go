@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/internal/config"
+	"github.com/writ-run/writ/record"
+)
+
+// recordsBelow is the directory of records within the state directory.
+const recordsBelow = "runs"
+
+// recordsOf is where the records of this machine's runs are.
+func recordsOf(c config.Config) string { return filepath.Join(c.Run.StateDir, recordsBelow) }
+
+func (o *orders) records() *record.Store {
+	return record.Open(recordsOf(o.config), record.Config{Redact: o.redactor.Mask})
+}
+
+// recording writes the record of one run. A record that cannot be written is said once, and stops nothing.
+type recording struct {
+	orders *orders
+	writer *record.Writer
+}
+
+func (o *orders) begin(h record.Head) *recording {
+	writer, err := o.records().Begin(h)
+	if err != nil {
+		o.warn("%v", err)
+	}
+	return &recording{o, writer}
+}
+
+func (r *recording) command(c command.Outcome) {
+	if r.writer == nil {
+		return
+	}
+	err := r.writer.Command(record.Command{
+		Parent: c.Parent, ID: c.ID, State: string(c.State), By: c.By, Check: script(c.Check), Change: script(c.Change), Remove: script(c.Remove),
+	})
+	if err != nil {
+		r.orders.warn("%v", err)
+		r.writer = nil
+	}
+}
+
+func script(e *command.Execution) *record.Script {
+	if e == nil {
+		return nil
+	}
+	return &record.Script{
+		Exit: e.Exit, Seconds: e.Duration.Seconds(), Bytes: e.Output.Size, Digest: strings.TrimPrefix(e.Output.Digest, "sha256:"), Error: e.Err,
+	}
+}
+
+func (r *recording) end(ctx context.Context, problem error) {
+	if r.writer == nil {
+		return
+	}
+	var failed *command.FailedError
+	status := record.Succeeded
+	switch {
+	case ctx.Err() != nil:
+		status = record.Aborted
+	case errors.As(problem, &failed):
+		status = record.Failed
+	case problem != nil:
+		status = record.Errored
+	}
+	if err := r.writer.End(status, problem); err != nil {
+		r.orders.warn("%v", err)
+	}
+}
