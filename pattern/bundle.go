@@ -44,7 +44,7 @@ func Pack(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (Bundl
 		return Bundle{}, err
 	}
 	base := shared(slices.Collect(maps.Keys(files)))
-	b := Bundle{Entrypoint: key(base, entrypoint), Files: make(map[string]string, len(files))}
+	b := Bundle{Entrypoint: keyOf(base, entrypoint), Files: make(map[string]string, len(files))}
 	size := 0
 	for path, text := range files {
 		if !utf8.Valid(text) {
@@ -53,7 +53,7 @@ func Pack(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (Bundl
 		if size += len(text); size > maxBundle {
 			return Bundle{}, fmt.Errorf("%s: its files have over %d bytes in all", program.Entrypoint, maxBundle)
 		}
-		b.Files[key(base, path)] = string(text)
+		b.Files[keyOf(base, path)] = string(text)
 	}
 	return b, nil
 }
@@ -72,8 +72,8 @@ func within(base, path string) bool {
 	return strings.HasPrefix(path, strings.TrimSuffix(base, "/")+"/")
 }
 
-// key is a path below the base, with a slash before it.
-func key(base, path string) string {
+// keyOf is a path below the base, with a slash before it.
+func keyOf(base, path string) string {
 	if base != "." {
 		path = strings.TrimPrefix(path, strings.TrimSuffix(base, "/"))
 	}
