@@ -62,7 +62,7 @@ Exits 0 where all checks pass, 1 where one fails, 2 where they could not be made
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.issuer, "issuer", "", "issuer URL, exactly as in its tokens")
-	flags.StringArrayVar(&f.keys, "key", nil, "file with a public key or key set: JWK, JWKS, PEM (repeatable)")
+	flags.StringArrayVar(&f.keys, "key", nil, "file with a public key or key set: JWK, JWKS, PEM, text (repeatable)")
 	flags.StringArrayVar(&f.audiences, "audience", nil, "the token must name one of these (repeatable; default: not checked)")
 	flags.StringArrayVar(&f.rules, "rule", nil, `condition over the claims, 'team == "infra"' (repeatable, all must hold)`)
 	flags.BoolVar(&f.introspect, "introspect", false, "also ask the issuer whether the run still lives")
