@@ -21,7 +21,7 @@ import (
 // maxTried bounds how many keys a token without kid is tried with.
 const maxTried = 32
 
-// Verified holds claims whose every check passed. Only Verify makes one; the zero value holds nothing.
+// Verified holds claims whose every check passed. Only Verify and VerifyOrder make one; the zero value holds nothing.
 type Verified[C Claims] struct {
 	claims  *C
 	used    used
