@@ -32,30 +32,52 @@ const (
 // Pack collects a program's files. Each is keyed by its path less the deepest directory that all of them share, as Etcha
 // does, so that relative imports hold within the bundle. What is not UTF-8 cannot be carried.
 func Pack(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (Bundle, error) {
-	files, err := jsonnet.Dependencies(ctx, program, l)
+	b, names, err := gather(ctx, program, l)
 	if err != nil {
 		return Bundle{}, err
 	}
-	if len(files) > maxFiles {
-		return Bundle{}, fmt.Errorf("%s: imports %d files; at most %d are packed", program.Entrypoint, len(files), maxFiles)
-	}
-	entrypoint, _, err := program.Import("", program.Entrypoint)
-	if err != nil {
-		return Bundle{}, err
-	}
-	base := shared(slices.Collect(maps.Keys(files)))
-	b := Bundle{Entrypoint: keyOf(base, entrypoint), Files: make(map[string]string, len(files))}
 	size := 0
-	for path, text := range files {
-		if !utf8.Valid(text) {
-			return Bundle{}, fmt.Errorf("%s: is not UTF-8, and a token carries text", path)
+	for name, text := range b.Files {
+		if !utf8.ValidString(text) {
+			return Bundle{}, fmt.Errorf("%s: is not UTF-8, and a token carries text", names[name])
 		}
 		if size += len(text); size > maxBundle {
 			return Bundle{}, fmt.Errorf("%s: its files have over %d bytes in all", program.Entrypoint, maxBundle)
 		}
-		b.Files[keyOf(base, path)] = string(text)
 	}
 	return b, nil
+}
+
+// Digest is that of the bundle that a program would be packed into.
+func Digest(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (string, error) {
+	b, _, err := gather(ctx, program, l)
+	if err != nil {
+		return "", err
+	}
+	return b.Digest(), nil
+}
+
+// gather collects a program's files; names are what they were found as.
+func gather(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (b Bundle, names map[string]string, err error) {
+	files, err := jsonnet.Dependencies(ctx, program, l)
+	if err != nil {
+		return Bundle{}, nil, err
+	}
+	if len(files) > maxFiles {
+		return Bundle{}, nil, fmt.Errorf("%s: imports %d files; at most %d are packed", program.Entrypoint, len(files), maxFiles)
+	}
+	entrypoint, _, err := program.Import("", program.Entrypoint)
+	if err != nil {
+		return Bundle{}, nil, err
+	}
+	base := shared(slices.Collect(maps.Keys(files)))
+	b = Bundle{Entrypoint: keyOf(base, entrypoint), Files: make(map[string]string, len(files))}
+	names = make(map[string]string, len(files))
+	for path, text := range files {
+		name := keyOf(base, path)
+		b.Files[name], names[name] = string(text), path
+	}
+	return b, names, nil
 }
 
 // shared is the deepest directory that holds all paths, by whole elements.

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/journal"
+	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/pattern"
 	"github.com/writ-run/writ/record"
 )
@@ -22,6 +24,7 @@ type applyFlags struct {
 	source, only        string
 	timeout             time.Duration
 	asJSON, verbose     bool
+	order               orderFlags
 }
 
 func (a *app) applyVerb() *cobra.Command {
@@ -29,9 +32,9 @@ func (a *app) applyVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply PATTERN",
 		Short: "Make this machine as a Pattern says",
-		Long: `Run a Pattern's Commands on this machine: each is checked, and changed where its check fails. PATTERN is a file, or
-Jsonnet: what belongs into a Pattern's run list. The Pattern's build Commands run first, also with --check and --remove: what
-they find out may be needed to render it.
+		Long: `Run a Pattern's Commands on this machine: each is checked, and changed where its check fails. PATTERN is a file; or Jsonnet,
+which is what belongs into a Pattern's run list; or a pattern token, which has to be verified. The Pattern's build Commands run
+first, also with --check and --remove: what they find out may be needed to render it. A token's have run when it was built.
 Exits 0 where all is well, 1 where a Command failed or --check found something to do, 2 where it could not be tried, 3 where
 it was interrupted: the Command that ran is ended, and no other is started.`,
 		Example: `  writ apply patterns/web.jsonnet
@@ -55,6 +58,7 @@ it was interrupted: the Command that ran is ended, and no other is started.`,
 	flags.DurationVar(&f.timeout, "timeout", 0, "end a script that runs longer than this (default: no limit)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what checks print, too")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON: one event a line, or the plan")
+	f.order.register(cmd)
 	return cmd
 }
 
@@ -70,10 +74,6 @@ func (f applyFlags) mode() command.Mode {
 
 // apply builds, renders and runs.
 func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err error) {
-	source, err := readProgram(argument)
-	if err != nil {
-		return err
-	}
 	if f.only != "" {
 		if _, err := (command.Plan{}).Only(f.only); err != nil {
 			return usage(cmd, "--only %v", err)
@@ -89,14 +89,14 @@ func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err erro
 	ctx, stop := a.interruptible(cmd.Context())
 	defer stop()
 
-	built, rendered, err := o.local(ctx, source, f)
+	what, err := a.prepare(ctx, cmd, o, argument, f)
 	if err != nil {
 		return ended(ctx, o, err)
 	}
 	if f.plan {
-		return a.showPlan(o, built, rendered, f)
+		return a.showPlan(o, what, f)
 	}
-	result, err := o.run(ctx, applied{text: source, pattern: rendered, flags: f})
+	result, err := o.run(ctx, what, f)
 	closeSink()
 	a.summary(o, result, f)
 	switch {
@@ -131,12 +131,61 @@ func ended(ctx context.Context, o *orders, err error) error {
 	return err
 }
 
+// applied is a Pattern as it is run here.
+type applied struct {
+	name    string
+	pattern pattern.Pattern
+	build   command.List // what would have run before; with --plan it did not
+	signer  *record.Signer
+	digest  string
+}
+
+// prepare renders what is applied: a Pattern of this machine's own, or that of a verified token.
+func (a *app) prepare(ctx context.Context, cmd *cobra.Command, o *orders, argument string, f applyFlags) (applied, error) {
+	raw, is, err := a.tokenFile(argument)
+	if err != nil {
+		return applied{}, err
+	}
+	if is {
+		return a.prepareToken(ctx, cmd, o, argument, raw, f)
+	}
+	text, err := readProgram(argument)
+	if err != nil {
+		return applied{}, err
+	}
+	return o.local(ctx, text, f)
+}
+
+// prepareToken verifies and renders an order. Nothing to verify with means refuse.
+func (a *app) prepareToken(ctx context.Context, cmd *cobra.Command, o *orders, name string, raw []byte, f applyFlags) (applied, error) {
+	v, _, err := a.verifier(ctx, cmd, o, f.order)
+	if err != nil {
+		return applied{}, err
+	}
+	v.Audience = audienceOf(o.source, o)
+	opened, report, err := v.Open(ctx, raw)
+	if errors.Is(err, pattern.ErrNoVerify) {
+		return applied{}, hinted{exit{statusFailed, fmt.Errorf("%s: %w, so it does not run", name, err)}, "set run.verifyKeys, or give --verify-key"}
+	}
+	if err != nil {
+		return applied{}, refusal(name, report, err)
+	}
+	order := opened.Order()
+	rendered, err := o.received(ctx, order, opened.Raw(), true)
+	if err != nil {
+		return applied{}, err
+	}
+	return applied{name: name, pattern: rendered, digest: order.Bundle.Digest(), signer: &record.Signer{
+		Key: opened.Key(), Issuer: order.Issuer, Subject: order.Subject, ID: order.ID, IssuedAt: order.IssuedAt.Time().UTC(),
+	}}, nil
+}
+
 // local runs the build Commands of a Pattern of this machine's own, and renders it with what they found out. With --plan
 // they do not run: the Pattern is as it would be without them.
-func (o *orders) local(ctx context.Context, p patternText, f applyFlags) (built, rendered pattern.Pattern, err error) {
-	built, err = pattern.Render(ctx, p.Program, o.environment(p.directory, nil, p.buildVars()))
+func (o *orders) local(ctx context.Context, p patternText, f applyFlags) (applied, error) {
+	built, err := pattern.Render(ctx, p.Program, o.environment(p.directory, nil, p.buildVars()))
 	if err != nil {
-		return built, rendered, err
+		return applied{}, err
 	}
 	for _, warning := range built.Warnings {
 		o.warn("%s: %s", p.name, warning)
@@ -145,41 +194,35 @@ func (o *orders) local(ctx context.Context, p patternText, f applyFlags) (built,
 	if len(built.Build) > 0 && !f.plan {
 		output, err := o.build(ctx, built)
 		if err != nil {
-			return built, rendered, err
+			return applied{}, err
 		}
 		vars = pattern.Vars(vars, output.vars)
 	}
-	rendered, err = pattern.Render(ctx, p.Program, o.environment(p.directory, vars))
-	return built, rendered, err
-}
-
-// applied is a Pattern that is run here.
-type applied struct {
-	text    patternText
-	pattern pattern.Pattern
-	signer  *record.Signer
-	digest  string
-	env     map[string]string
-	flags   applyFlags
+	rendered, err := pattern.Render(ctx, p.Program, o.environment(p.directory, vars))
+	if err != nil {
+		return applied{}, err
+	}
+	digest, err := pattern.Digest(ctx, p.Program, jsonnet.Limits{})
+	return applied{name: p.name, pattern: rendered, build: built.Build, digest: digest}, err
 }
 
 // run runs a Pattern's run Commands, and leaves a record of it.
-func (o *orders) run(ctx context.Context, p applied) (command.Result, error) {
-	plan, err := command.Diff(nil, p.pattern.Run, p.flags.mode())
+func (o *orders) run(ctx context.Context, p applied, f applyFlags) (command.Result, error) {
+	plan, err := command.Diff(nil, p.pattern.Run, f.mode())
 	if err != nil {
 		return command.Result{}, err
 	}
-	if p.flags.only != "" {
-		if plan, err = plan.Only(p.flags.only); err != nil {
+	if f.only != "" {
+		if plan, err = plan.Only(f.only); err != nil {
 			return command.Result{}, err
 		}
 		if len(plan.Steps) == 0 {
-			o.warn("--only %q matches no Command", p.flags.only)
+			o.warn("--only %q matches no Command", f.only)
 		}
 	}
-	runner := o.runner(o.override("the Pattern", o.exec, p.pattern.RunExec), p.env)
-	runner.Timeout = p.flags.timeout
-	kept := o.begin(record.Head{Source: o.source, Mode: string(plan.Mode), Trigger: "cli", Name: p.text.name, Pattern: p.digest, Signer: p.signer})
+	runner := o.runner(o.override("the Pattern", o.exec, p.pattern.RunExec), p.pattern.RunEnv)
+	runner.Timeout = f.timeout
+	kept := o.begin(record.Head{Source: o.source, Mode: string(plan.Mode), Trigger: "cli", Name: p.name, Pattern: p.digest, Signer: p.signer})
 	runner.Done = kept.command
 	result, err := runner.Run(ctx, plan)
 	kept.end(ctx, err)
@@ -187,12 +230,12 @@ func (o *orders) run(ctx context.Context, p applied) (command.Result, error) {
 }
 
 // showPlan prints what would be done.
-func (a *app) showPlan(o *orders, built, rendered pattern.Pattern, f applyFlags) error {
-	build, err := command.Diff(nil, built.Build, command.Change)
+func (a *app) showPlan(o *orders, p applied, f applyFlags) error {
+	build, err := command.Diff(nil, p.build, command.Change)
 	if err != nil {
 		return err
 	}
-	run, err := command.Diff(nil, rendered.Run, f.mode())
+	run, err := command.Diff(nil, p.pattern.Run, f.mode())
 	if err == nil && f.only != "" {
 		run, err = run.Only(f.only)
 	}
@@ -251,15 +294,15 @@ func (a *app) summary(o *orders, r command.Result, f applyFlags) {
 // commandSink is where what Commands do is shown. What a check prints is shown only where all is asked for.
 func (a *app) commandSink(asJSON, verbose bool) (journal.Sink, func()) {
 	sink, closeSink := a.sink(asJSON)
-	closed := false
-	once := func() {
-		if !closed {
-			closed = true
-			closeSink()
-		}
-	}
+	closeSink = sync.OnceFunc(closeSink)
 	if asJSON {
-		return sink, once
+		return sink, closeSink
 	}
-	return &terse{next: sink, verbose: verbose, phases: map[string]phase{}}, once
+	return &terse{next: sink, verbose: verbose, phases: map[string]phase{}}, closeSink
+}
+
+// stderrSink is commandSink for verbs whose standard output is their result.
+func (a *app) stderrSink(verbose bool) (journal.Sink, func()) {
+	sink, closeSink := a.textSink(a.stderr)
+	return &terse{next: sink, verbose: verbose, phases: map[string]phase{}}, sync.OnceFunc(closeSink)
 }

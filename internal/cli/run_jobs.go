@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -299,9 +300,14 @@ func (a *app) sink(asJSON bool) (journal.Sink, func()) {
 	if asJSON {
 		return journal.NewJSON(a.stdout), func() {}
 	}
-	file, isFile := a.stdout.(*os.File)
+	return a.textSink(a.stdout)
+}
+
+// textSink is for people: colours and a live status line on a terminal, or plain lines.
+func (a *app) textSink(to io.Writer) (journal.Sink, func()) {
+	file, isFile := to.(*os.File)
 	if !isFile || !term.IsTerminal(int(file.Fd())) || a.getenv("TERM") == "dumb" {
-		return journal.NewText(a.stdout), func() {}
+		return journal.NewText(to), func() {}
 	}
 	terminal := journal.NewTerminal(file, journal.TerminalConfig{
 		Colour: a.getenv("NO_COLOR") == "" && !a.config.noColor,

@@ -40,6 +40,7 @@ type Config struct {
 	Jsonnet    Jsonnet
 	Test       bool // Patterns see it as the variable test
 
+	file     string             // the configuration file; empty: there is none
 	settings map[string]setting // by key
 	warnings []string
 	doubtful []string // what was read from where anybody could have put it
@@ -80,6 +81,7 @@ func Load(ctx context.Context, o Options) (Config, error) {
 		return Config{}, err
 	}
 	if file != "" {
+		l.config.file = file
 		if err := l.file(ctx, file); err != nil {
 			return Config{}, err
 		}
@@ -99,6 +101,9 @@ func Load(ctx context.Context, o Options) (Config, error) {
 	l.config.warnings = append(l.config.warnings, l.config.idleCommands()...)
 	return l.config, nil
 }
+
+// File is the path of the configuration file; empty where there is none.
+func (c Config) File() string { return c.file }
 
 // Warnings are what is said about a configuration that works: keys that are retired or have no effect, each with its
 // place.

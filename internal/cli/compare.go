@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/pattern"
+)
+
+func (a *app) compareVerb() *cobra.Command {
+	var v orderFlags
+	var ignoreVersion, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "compare TOKEN TOKEN",
+		Short: "Say whether two pattern tokens hold the same order",
+		Long: `Compare two pattern tokens: build manifest, files, run vars and the version of what built them. Who signed them when, for
+whom and for how long makes no other order. Where there is anything to verify with, both must pass, but for aud.
+Exits 1 where they differ.`,
+		Example: `  writ compare old.jwt new.jwt
+  writ compare old.jwt new.jwt --ignore-version`,
+		Args: exactly("TOKEN", "TOKEN"),
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			var both [2]pattern.Order
+			for i, name := range arguments {
+				raw, err := a.readOrder(name)
+				if err != nil {
+					return err
+				}
+				if both[i], err = a.orderOf(cmd, name, raw, v); err != nil {
+					return err
+				}
+			}
+			differences := pattern.Compare(both[0], both[1], ignoreVersion)
+			if asJSON {
+				if differences == nil {
+					differences = []pattern.Difference{}
+				}
+				if err := printJSON(a.stdout, differences); err != nil {
+					return err
+				}
+			} else {
+				a.printDifferences(differences)
+			}
+			if len(differences) > 0 {
+				return exit{statusFailed, nil}
+			}
+			return nil
+		},
+	}
+	v.register(cmd)
+	cmd.Flags().BoolVar(&ignoreVersion, "ignore-version", false, "leave the version of what built them out")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// orderOf is the order in a token: a verified one where there is anything to verify with, which is said where there is not.
+func (a *app) orderOf(cmd *cobra.Command, name string, raw []byte, f orderFlags) (pattern.Order, error) {
+	s, err := a.look(cmd, name, raw, "", f)
+	if err != nil {
+		return pattern.Order{}, err
+	}
+	if s.refused != nil && !s.unverifiable() {
+		return pattern.Order{}, refusal(name, s.report, s.refused)
+	}
+	if err := s.order.Validate(); err != nil {
+		return pattern.Order{}, exit{statusFailed, fmt.Errorf("%s: %w", name, err)}
+	}
+	if s.refused != nil {
+		fmt.Fprintf(a.stderr, "writ: warning: %s is UNVERIFIED: %s\n", name, s.why())
+	}
+	return s.order, nil
+}
+
+func (a *app) printDifferences(differences []pattern.Difference) {
+	if len(differences) == 0 {
+		fmt.Fprintln(a.stdout, "the same order")
+		return
+	}
+	for _, d := range differences {
+		title := d.What
+		if d.Name != "" {
+			title += " " + safe(d.Name)
+		}
+		if strings.Contains(d.Text, "\n") {
+			fmt.Fprintln(a.stdout, title)
+			for line := range strings.Lines(d.Text) {
+				fmt.Fprintln(a.stdout, "  "+safe(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    ")))
+			}
+			continue
+		}
+		fmt.Fprintf(a.stdout, "%s: %s\n", title, safe(d.Text))
+	}
+}

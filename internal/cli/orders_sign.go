@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/token"
+)
+
+// jwtEvent is the event by which signing commands, and verify commands, hand over a token.
+const jwtEvent = "jwt"
+
+// orderSigner signs the payload of an order as it stands.
+type orderSigner func(ctx context.Context, payload []byte) (string, error)
+
+// signer is what the configuration says to sign orders with.
+func (a *app) signer(cmd *cobra.Command, o *orders) (orderSigner, error) {
+	b := o.config.Build
+	var said []string
+	for _, one := range []struct {
+		name string
+		set  bool
+	}{{"build.signingCommands", b.SigningCommands != nil}, {"build.signingKey", b.SigningKey != ""}, {"build.signingKeyPath", b.SigningKeyPath != ""}} {
+		if one.set {
+			said = append(said, one.name)
+		}
+	}
+	switch {
+	case len(said) == 0:
+		return nil, hinted{errors.New("nothing to sign orders with: build.signingKey, build.signingKeyPath and build.signingCommands are not set"),
+			"make a key with `writ key generate --algorithm EdDSA --format text --out signing.key` and set build.signingKeyPath to its name"}
+	case len(said) > 1:
+		return nil, fmt.Errorf("%s are set: one of them signs, not several", strings.Join(said, " and "))
+	case b.SigningCommands != nil:
+		return o.signByCommands, nil
+	}
+	text := []byte(string(b.SigningKey))
+	where := "build.signingKey"
+	if b.SigningKeyPath != "" {
+		path, err := upwards(b.SigningKeyPath)
+		if err != nil {
+			return nil, fmt.Errorf("build.signingKeyPath: %w", err)
+		}
+		if text, err = a.readKeyFile(cmd, path); err != nil {
+			return nil, err
+		}
+		where = path
+	}
+	by, err := token.ParseSigner(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	if warning := by.Warning(); warning != "" {
+		o.warn("%s: %s", where, warning)
+	}
+	return func(ctx context.Context, payload []byte) (string, error) { return by.SignPayload(ctx, "JWT", payload) }, nil
+}
+
+// upwards finds a file by a name alone in the working directory and above it, as Etcha does; a path is taken as it is.
+func upwards(path string) (string, error) {
+	if strings.ContainsRune(path, filepath.Separator) {
+		return path, nil
+	}
+	directory, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		found := filepath.Join(directory, path)
+		if info, err := os.Stat(found); err == nil && info.Mode().IsRegular() {
+			return found, nil
+		}
+		above := filepath.Dir(directory)
+		if above == directory {
+			return "", fmt.Errorf("%s is neither in the working directory nor above it", path)
+		}
+		directory = above
+	}
+}
+
+// signByCommands has the configured commands sign, and sees that what they print is the order that was to be signed.
+func (o *orders) signByCommands(ctx context.Context, payload []byte) (string, error) {
+	const name = "build.signingCommands"
+	printed, err := o.askCommands(ctx, name, o.config.Build.SigningCommands, o.config.Build.SigningExec, "ETCHA_PAYLOAD", base64.RawURLEncoding.EncodeToString(payload))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	decoded, err := token.Parse(printed, token.MaxOrderBytes)
+	if err != nil {
+		return "", fmt.Errorf("%s: what they printed as the event jwt is no token: %w", name, err)
+	}
+	if !bytes.Equal(decoded.Payload(), payload) {
+		return "", fmt.Errorf("%s: the token that they printed has another payload than the one they were given", name)
+	}
+	return printed, nil
+}
+
+// askCommands runs commands with a value in a variable, and returns what they print as the one event jwt.
+func (o *orders) askCommands(ctx context.Context, whose string, list command.List, exec *command.Exec, variable, value string) (string, error) {
+	plan, err := command.Diff(nil, list, command.Change)
+	if err != nil {
+		return "", err
+	}
+	runner := o.runner(o.override(whose, o.config.Exec, exec), map[string]string{variable: value})
+	runner.Source, runner.Sink = whose, nil // they may print a token
+	result, err := runner.Run(ctx, plan)
+	if err != nil {
+		return "", err
+	}
+	var printed []string
+	for _, e := range result.Events {
+		if e.Name == jwtEvent {
+			printed = append(printed, strings.TrimSpace(e.Output))
+		}
+	}
+	switch {
+	case len(printed) == 0:
+		return "", errors.New("no command that ran fires the event etcha:jwt")
+	case len(printed) > 1:
+		return "", fmt.Errorf("%d events etcha:jwt were fired; want one", len(printed))
+	case printed[0] == "":
+		return "", errors.New("the event etcha:jwt was fired with nothing printed")
+	case strings.ContainsAny(printed[0], " \t\r\n"):
+		return "", errors.New("more than one token, or other text beside it, was printed as the event etcha:jwt")
+	}
+	return printed[0], nil
+}

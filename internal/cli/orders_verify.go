@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/key/remote"
+	"github.com/writ-run/writ/pattern"
+	"github.com/writ-run/writ/policy"
+	"github.com/writ-run/writ/token"
+)
+
+// orderFlags say what orders have to pass, in place of the configuration.
+type orderFlags struct{ keys []string }
+
+func (f *orderFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.keys, "verify-key", nil, "a key that orders are verified with, in place of the configuration's: its text, a file, a URL or dns:NAME (repeatable)")
+}
+
+// verifier is what an order of this source has to pass. required is false where there is nothing to verify with at all.
+func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f orderFlags) (v pattern.Verifier, required bool, err error) {
+	said, allowed := o.of.Within(o.config.Run.Verification)
+	if !allowed {
+		o.warn("the verifyExec of source %s is not used: run.verifyExec has no allowOverride", o.source)
+	}
+	var values []string
+	for _, k := range said.VerifyKeys {
+		if o.config.Doubtful(k) {
+			return v, true, hinted{errors.New("verifyKeys: a key came from DNS, plain http or an unverified server, where anybody on the way could have put in another"),
+				"name it as dns:NAME#sha256=THUMBPRINT or http://...#sha256=THUMBPRINT; `writ key convert --to thumbprint` prints the thumbprint"}
+		}
+		values = append(values, string(k))
+	}
+	if len(f.keys) > 0 {
+		values, said.VerifyCommands = f.keys, nil
+	}
+	if said.JWTRule != "" {
+		rule, err := policy.Compile(said.JWTRule)
+		if err != nil {
+			return v, true, fmt.Errorf("jwtRule: %w", err)
+		}
+		v.Rules = []policy.Rule{rule}
+	}
+	required = said.Required() || len(f.keys) > 0
+	if said.VerifyCommands != nil {
+		v.Commands = func(ctx context.Context, raw string) (string, error) {
+			return o.askCommands(ctx, "verifyCommands", said.VerifyCommands, said.VerifyExec, "ETCHA_JWT", raw)
+		}
+		return v, required, nil
+	}
+	keys, err := remote.ResolveKeys(ctx, values, remote.Options{File: func(name string) ([]byte, error) { return a.readKeyFile(cmd, name) }})
+	if errors.Is(err, remote.ErrUnreachable) && !keys.Empty() {
+		o.warn("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		err = nil
+	}
+	if err != nil {
+		return v, required, fmt.Errorf("keys to verify orders with: %w", err)
+	}
+	if warning := keys.Warning(); warning != "" {
+		o.warn("%s", warning)
+	}
+	v.Keys = keys
+	return v, required, nil
+}
+
+// readOrder reads a token file, or standard input for "-".
+func (a *app) readOrder(name string) ([]byte, error) {
+	raw, err := a.readFile(name, token.MaxOrderBytes+2)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(strings.TrimRight(string(raw), "\r\n")), nil
+}
+
+// isToken tells a token from a Pattern: three parts of base64url. A Pattern has brackets.
+func isToken(text []byte) bool {
+	dots := 0
+	for _, b := range text {
+		switch {
+		case b == '.':
+			dots++
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '=':
+		case b == '\r', b == '\n':
+		default:
+			return false
+		}
+	}
+	return dots == 2
+}
+
+// refusal names every check that failed, one a line.
+func refusal(name string, report token.Report, err error) error {
+	var lines []error
+	for _, check := range report.Failed() {
+		got := check.Got
+		if got == "" {
+			got = "none"
+		}
+		lines = append(lines, fmt.Errorf("%s: %s: want %s, got %s", name, check.Name, check.Want, got))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, fmt.Errorf("%s: %w", name, err))
+	}
+	return exit{statusFailed, errors.Join(lines...)}
+}
