@@ -110,9 +110,9 @@ func (r *run) spec(ctx context.Context, e Exec, script string, v variables) (con
 	if e.ContainerImage != "" {
 		return r.containerSpec(ctx, e, script, v)
 	}
-	environment := [][]string{}
+	var environment []string // a later one of a name wins
 	if e.EnvInherit {
-		environment = append(environment, r.Environ)
+		environment = slices.Clip(r.Environ)
 	}
 	who := reader{name: "own"}
 	if e.User != "" {
@@ -120,7 +120,7 @@ func (r *run) spec(ctx context.Context, e Exec, script string, v variables) (con
 		if err != nil {
 			return nil, container.Spec{}, err
 		}
-		environment = append(environment, accountEnvironment(account))
+		environment = append(environment, accountEnvironment(account)...)
 		if int(account.UID) != os.Geteuid() {
 			who = reader{"user-" + strconv.Itoa(int(account.UID)), &account}
 		}
@@ -129,12 +129,9 @@ func (r *run) spec(ctx context.Context, e Exec, script string, v variables) (con
 	if err != nil {
 		return nil, container.Spec{}, err
 	}
-	all, err := container.Environment(append(environment, own)...)
-	if err != nil {
-		return nil, container.Spec{}, err
-	}
-	words := e.privileged(e.words(script, all), os.Geteuid())
-	return r.Runtime, container.Spec{Path: words[0], Args: words[1:], Env: all, Dir: e.WorkDir, User: userOf(e)}, nil
+	environment = append(environment, own...)
+	words := e.privileged(e.words(script, environment), os.Geteuid())
+	return r.Runtime, container.Spec{Path: words[0], Args: words[1:], Env: environment, Dir: e.WorkDir, User: userOf(e)}, nil
 }
 
 // userOf is the user and group as a Spec has them.
@@ -199,13 +196,10 @@ func (r *run) containerSpec(ctx context.Context, e Exec, script string, v variab
 	}
 	s.Image = image
 	mounted := container.Mount{Path: valuesPath, ReadOnly: true}
-	own, err := r.environment(e, v, reader{name: "container"}, func(directory string) string {
+	s.Env, err = r.environment(e, v, reader{name: "container"}, func(directory string) string {
 		mounted.Host = directory
 		return rt.See(mounted)
 	})
-	if err == nil {
-		s.Env, err = container.Environment(own)
-	}
 	if err != nil {
 		return nil, container.Spec{}, err
 	}
@@ -308,7 +302,7 @@ func lookUp(name string, environment []string) (string, bool) {
 	if name == "" {
 		return "", false
 	}
-	for _, entry := range environment {
+	for _, entry := range slices.Backward(environment) {
 		if value, found := strings.CutPrefix(entry, name+"="); found {
 			return value, true
 		}

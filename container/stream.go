@@ -14,6 +14,9 @@ const (
 	restWait = 100 * time.Millisecond
 )
 
+// How much is read at once: most processes write little.
+const leastBuffer, mostBuffer = 2 << 10, 32 << 10
+
 // Streams are the ends of a process's standard streams: the child's files, and what runs on our side.
 type Streams struct {
 	Child   []*os.File // 0, 1, 2
@@ -148,7 +151,7 @@ type output struct {
 func (o *output) run() {
 	defer close(o.done)
 	defer o.from.Close() // a writer that fails ends the process's writing too (EPIPE)
-	buffer := make([]byte, 32<<10)
+	buffer := make([]byte, leastBuffer)
 	ended, rest := false, maxRest
 	for rest > 0 {
 		n, err := o.from.Read(buffer)
@@ -159,6 +162,9 @@ func (o *output) run() {
 			if _, o.err = o.to.Write(buffer[:n]); o.err != nil {
 				return
 			}
+		}
+		if n == len(buffer) && n < mostBuffer {
+			buffer = make([]byte, mostBuffer)
 		}
 		late := errors.Is(err, os.ErrDeadlineExceeded)
 		if err != nil && !(late && !ended) {

@@ -6,7 +6,7 @@
 //
 // Invariant: when Wait returns, the process and whatever is in its group have been ended, and all that they wrote has been
 // handed on. A daemon that has made its own session stays, as one that a service manager starts should; whatever it still
-// writes goes nowhere. When Writ itself is killed the kernel kills the process (PR_SET_PDEATHSIG), and the leash its group.
+// writes goes nowhere. When Writ itself is killed, the leash kills every group that lives.
 // No process has a terminal, so none can wait for somebody to type a password.
 //
 // There are no volumes here, no images and no limits: a Spec that has any is refused.

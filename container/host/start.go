@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,7 +15,7 @@ import (
 
 // Start starts a process in a session of its own.
 func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) (container.Process, error) {
-	p := &process{runtime: r, done: make(chan struct{})}
+	p := &process{runtime: r}
 	err := ctx.Err()
 	if err == nil {
 		err = s.CheckArguments()
@@ -86,30 +85,20 @@ func (p *process) start(s container.Spec, io container.IO) error {
 	if err != nil {
 		return err
 	}
-	attributes := &os.ProcAttr{
+	p.handle, err = os.StartProcess(executable, append([]string{s.Path}, s.Args...), &os.ProcAttr{
 		Dir: directory, Env: append([]string{}, environment...), Files: streams.Child, // a nil Env would be ours
 		// A session of its own: a group to end, and no terminal of the caller's to read from or to signal.
-		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, Credential: who},
+		Sys: &syscall.SysProcAttr{Setsid: true, Credential: who},
+	})
+	streams.Started()
+	if err != nil {
+		streams.Abandon()
+		return explain(err, executable, s.User)
 	}
-	failed := make(chan error, 1)
-	go func() {
-		// The kernel sends Pdeathsig when the thread that forked ends, so this one stays for as long as the process does.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		handle, err := os.StartProcess(executable, append([]string{s.Path}, s.Args...), attributes)
-		streams.Started()
-		if err != nil {
-			streams.Abandon()
-			failed <- explain(err, executable, s.User)
-			return
-		}
-		p.handle, p.streams = handle, streams
-		p.runtime.leash.Hold(handle.Pid, p.runtime.log)
-		streams.Run(io.Stdin)
-		failed <- nil
-		p.reap()
-	}()
-	return <-failed
+	p.streams = streams
+	p.runtime.leash.Hold(p.handle.Pid, p.runtime.log)
+	streams.Run(io.Stdin)
+	return nil
 }
 
 // workingDirectory is where a process starts, as an absolute path; empty: here.

@@ -16,19 +16,21 @@ import (
 // process of a container that does not), their group stays, and this is what each wait for it costs.
 const goneWait = 100 * time.Millisecond
 
-// process is a started process with its session.
+// process is a started process with its session. Whoever waits for it does all that there is to do.
 type process struct {
 	runtime *Runtime
 	streams *container.Streams
 	handle  *os.Process
 
 	mu       sync.Mutex
+	exited   bool      // the leader has, so that it is too late to end it
 	gone     bool      // nothing of the group is left to signal
 	patience time.Time // ended by Wait: until when the group may take to end; zero: not so
+	killer   *time.Timer
 
-	done   chan struct{}
-	status int   // valid when done
-	err    error // valid when done
+	once   sync.Once
+	status int
+	err    error
 }
 
 // Signal sends a signal to the whole group.
@@ -52,42 +54,40 @@ func (p *process) signal(number syscall.Signal) error {
 
 // Wait returns the exit status, 128+n for a signal.
 func (p *process) Wait(ctx context.Context) (int, error) {
-	select {
-	case <-p.done:
-		return p.status, p.err
-	default:
-	}
-	select {
-	case <-p.done:
-		return p.status, p.err
-	case <-ctx.Done():
-		stop := p.abort()
-		<-p.done
-		stop()
-		if p.err != nil {
-			return p.status, errors.Join(ctx.Err(), p.err)
-		}
-		return p.status, ctx.Err()
-	}
-}
-
-// abort asks the group to end, and makes it after the grace. The function that it returns stops the clock.
-func (p *process) abort() (stop func() bool) {
+	stop := context.AfterFunc(ctx, p.abort)
+	p.once.Do(p.reap)
+	stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if ctx.Err() == nil || p.patience.IsZero() {
+		return p.status, p.err
+	}
+	if p.err != nil {
+		return p.status, errors.Join(ctx.Err(), p.err)
+	}
+	return p.status, ctx.Err()
+}
+
+// abort asks the group to end, and makes it after the grace.
+func (p *process) abort() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.exited || !p.patience.IsZero() {
+		return
+	}
 	p.patience = time.Now().Add(p.runtime.grace)
 	_ = p.signal(syscall.SIGTERM) // it may have ended
 	_ = p.signal(syscall.SIGCONT) // one that is stopped would not see it
-	return time.AfterFunc(p.runtime.grace, func() { _ = p.Signal(syscall.SIGKILL) }).Stop
+	p.killer = time.AfterFunc(p.runtime.grace, func() { _ = p.Signal(syscall.SIGKILL) })
 }
 
 // reap waits for the process, and ends what is left of its group.
 func (p *process) reap() {
-	defer close(p.done)
 	leader := p.handle.Pid
 	container.AwaitExit(leader)
 	p.mu.Lock()
-	patience := p.patience
+	p.exited = true
+	patience, killer := p.patience, p.killer
 	if patience.IsZero() {
 		_ = p.signal(syscall.SIGKILL)
 	}
@@ -97,6 +97,7 @@ func (p *process) reap() {
 		p.status = container.ExitStatus(state.Sys().(syscall.WaitStatus))
 	}
 	if !patience.IsZero() {
+		killer.Stop()
 		p.allowGrace(patience) // a shell dies of SIGTERM at once, while what it started may be about to put things in order
 	}
 	p.allowGrace(time.Now().Add(goneWait))
