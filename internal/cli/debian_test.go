@@ -6,63 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// debian makes Debian's base system once for a machine, and returns a directory with it as an image: rootfs and metadata.json.
-func debian(t *testing.T) string {
-	t.Helper()
-	unavailable := func(why string) {
-		t.Helper()
-		if os.Getenv("WRIT_TEST_REQUIRE") == "all" {
-			t.Fatal(why)
-		}
-		t.Skip("SKIPPED, a real component is missing: " + why)
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("debootstrap needs root")
-	}
-	if _, err := exec.LookPath("debootstrap"); err != nil {
-		unavailable(err.Error())
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skip(err)
-	}
-	directory := filepath.Join(cache, "writ-test", "debian-bookworm")
-	if _, err := os.Stat(directory); err == nil {
-		return directory
-	}
-	making := directory + "-" + filepath.Base(t.TempDir())
-	defer os.RemoveAll(making)
-	if err := os.MkdirAll(making, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if output, err := exec.CommandContext(t.Context(), "debootstrap", "--variant=minbase", "bookworm", filepath.Join(making, "rootfs")).CombinedOutput(); err != nil {
-		unavailable("debootstrap: " + err.Error() + "\n" + string(output[max(0, len(output)-2000):]))
-	}
-	devices, err := filepath.Glob(filepath.Join(making, "rootfs/dev/*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, device := range devices { // an image has none
-		if err := os.RemoveAll(device); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(making, "metadata.json"), []byte(`{"env":["FROM_METADATA=yes"],"user":"root"}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(making, directory); err != nil && !os.IsExist(err) {
-		t.Fatal(err)
-	}
-	return directory
-}
+	"github.com/writ-run/writ/test/debiantest"
+)
 
 // TestDebian runs tasks as several users of a real distribution, with the owners that Concourse gives to volumes.
 func TestDebian(t *testing.T) {
 	t.Parallel()
 	binaries := needContainers(t)
-	image := debian(t)
+	image := debiantest.Image(t)
 	for name, temporary := range map[string]string{"as usual": "/tmp", "on an overlay": mountOverlay(t)} {
 		t.Run(name, func(t *testing.T) {
 			work := t.TempDir()
