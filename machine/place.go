@@ -249,7 +249,7 @@ func findName(path string) (*place, error) {
 		return nil, mistake("path %s: does not end in a name", Show(path))
 	}
 	w := &walk{path: parent, dir: -1}
-	p, err := w.follow()
+	_, err := w.follow()
 	if err == nil && w.pending != "" {
 		err = w.enter(w.pending)
 	}
@@ -261,7 +261,7 @@ func findName(path string) (*place, error) {
 		}
 		return nil, err
 	}
-	p = &place{path: path, dir: w.dir, name: name}
+	p := &place{path: path, dir: w.dir, name: name}
 	if err := p.look(); err != nil {
 		p.close()
 		return nil, err
