@@ -1,0 +1,4 @@
+// The configuration of writ for this directory and those below. `writ config` shows each key, its value and where it came
+// from; WRIT_ variables, -x KEY=VALUE and flags win over what is here.
+{
+}
