@@ -154,6 +154,7 @@ identity that anyone can check, and (in a later version) machines run only signe
 	root.AddCommand(a.applyVerb(), a.runsVerb(), a.buildVerb(), a.showVerb(), a.compareVerb(), a.renderVerb())
 	root.AddCommand(a.runVerb(), a.serveVerb(), a.issuerVerb(), a.tokenVerb(), a.keyVerb(), a.trustVerb(), a.imagesVerb(), a.configVerb(), a.versionVerb())
 	root.AddCommand(a.fileVerb(), a.dirVerb(), a.lineVerb(), a.linkVerb(), a.copyVerb())
+	root.AddCommand(a.initVerb())
 	for _, group := range root.Commands() {
 		requireSubcommand(group)
 	}
