@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ func (a *app) openOrders(cmd *cobra.Command, source string, sink journal.Sink) (
 	if err != nil {
 		return nil, err
 	}
-	o := &orders{config: loaded, source: source, exec: loaded.Exec, test: loaded.Test, redactor: journal.NewRedactor(stamp{sink}), log: log, environ: a.environ}
+	o := &orders{config: loaded, source: source, exec: loaded.Exec, test: loaded.Test, redactor: journal.NewRedactor(stamp{sink}), log: log, environ: withSelf(a.environ)}
 	if of := loaded.Sources[source]; of != nil {
 		o.of = *of
 	}
@@ -55,6 +56,22 @@ func (a *app) openOrders(cmd *cobra.Command, source string, sink journal.Sink) (
 		return nil, err
 	}
 	return o, nil
+}
+
+// withSelf is an environment in whose PATH this program is found, last of all: the library's Commands call it.
+func withSelf(environ []string) []string {
+	self, err := os.Executable()
+	if err != nil || filepath.Base(self) != "writ" {
+		return environ
+	}
+	directory := filepath.Dir(self)
+	environ = slices.Clone(environ)
+	for i, entry := range environ {
+		if path, is := strings.CutPrefix(entry, "PATH="); is && !slices.Contains(filepath.SplitList(path), directory) {
+			environ[i] = entry + string(filepath.ListSeparator) + directory
+		}
+	}
+	return environ
 }
 
 // override puts an exec in the place of the one around it, and says where that is not allowed.
