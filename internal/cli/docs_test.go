@@ -38,3 +38,38 @@ func TestRotationGuide(t *testing.T) {
 		}
 	}
 }
+
+// TestPatternsGuide runs every command of docs/patterns.md, as its reader would, in an empty directory.
+func TestPatternsGuide(t *testing.T) {
+	t.Parallel()
+	output := runPage(t, "patterns.md")
+	for want, count := range map[string]int{
+		"something would change": 1, "local: 2 changed": 2, "local: 1 well, 1 idle": 1, "there is a new message": 1, "local: 1 removed, 1 idle": 1, "local: 2 removed": 1,
+		"change  message of the day  new": 1, "local   remove": 1,
+	} {
+		if got := strings.Count(output, want); got != count {
+			t.Errorf("%q %d times, want %d, in\n%s", want, got, count, output)
+		}
+	}
+}
+
+// runPage runs the commands of a page of docs in an empty directory that is also the home.
+func runPage(t *testing.T, page string) string {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		vaulttest.Unavailable(t, "bash is not installed")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	script := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", shellBlocks(string(text)))
+	script.Dir = directory
+	script.Env = append(os.Environ(), "HOME="+directory, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "XDG_STATE_HOME=", "XDG_CACHE_HOME=")
+	output, err := script.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return string(output)
+}
