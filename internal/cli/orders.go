@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +19,7 @@ import (
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/host"
 	"github.com/writ-run/writ/internal/config"
+	"github.com/writ-run/writ/internal/nearest"
 	"github.com/writ-run/writ/journal"
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/pattern"
@@ -48,8 +51,13 @@ func (a *app) openOrders(cmd *cobra.Command, source string, sink journal.Sink) (
 		return nil, err
 	}
 	o := &orders{config: loaded, source: source, exec: loaded.Exec, test: loaded.Test, redactor: journal.NewRedactor(stamp{sink}), log: log, environ: withSelf(a.environ)}
-	if of := loaded.Sources[source]; of != nil {
+	switch of := loaded.Sources[source]; {
+	case of != nil:
 		o.of = *of
+	case cmd.Flags().Changed("source"):
+		names := slices.Sorted(maps.Keys(loaded.Sources))
+		err := fmt.Errorf("--source %s: the configuration has no such source%s", source, nearest.Suggestion(source, names))
+		return nil, hinted{err, "sources: " + cmp.Or(strings.Join(names, ", "), "none")}
 	}
 	o.exec = o.override("source "+source, o.exec, o.of.Exec)
 	if o.host, err = host.New(host.Config{Log: log}); err != nil {
