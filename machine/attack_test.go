@@ -154,6 +154,32 @@ func TestSquatted(t *testing.T) {
 	}
 }
 
+// TestHardLinks: a hard link of hers to a file of root's does not make root give that away. (Linux's
+// fs.protected_hardlinks keeps her from making one where it is on.)
+func TestHardLinks(t *testing.T) {
+	t.Parallel()
+	s := stage(t)
+	precious := s.precious + "/shadow"
+	for _, path := range []string{s.hers + "/mine", s.shared + "/mine"} {
+		must(t, os.Link(precious, path))
+		for _, thing := range []machine.Thing{
+			machine.File{Path: path, Attributes: machine.Attributes{Owner: "54321"}},
+			machine.File{Path: path, Attributes: machine.Attributes{Mode: "0644"}},
+			machine.Copy{Path: s.precious + "/copy", From: path, Attributes: machine.Attributes{Owner: "54321"}},
+		} {
+			if _, err := thing.Change(t.Context()); err == nil || !strings.Contains(err.Error(), "has other names too, and may be the file of somebody else: not touched") {
+				t.Errorf("%+v: got %v", thing, err)
+			}
+		}
+		if _, err := (machine.File{Path: path, Contents: contents("x"), Attributes: machine.Attributes{Owner: "54321"}}).Change(t.Context()); err != nil || read(t, path) != "x" {
+			t.Errorf("%s: %v, %q", path, err, read(t, path))
+		}
+	}
+	if got := stat(t, precious); got.Uid != 0 || got.Mode&0o777 != 0o600 || got.Nlink != 1 || read(t, precious) != "precious" || len(names(t, s.precious)) != 1 {
+		t.Errorf("%+v, %q", got, names(t, s.precious))
+	}
+}
+
 // TestSwaps: while root writes below a directory of hers, she exchanges it for a link, again and again.
 func TestSwaps(t *testing.T) {
 	t.Parallel()

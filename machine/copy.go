@@ -220,8 +220,8 @@ func (c *copied) close() {
 	}
 }
 
-// local is a file of this machine. Links on its path are followed by the same rule as on that of the copy: else a stranger
-// could have root publish what only root can read.
+// local is a file of this machine. Links, symbolic and hard, are looked at as on the path of the copy: else a stranger could
+// have root publish what only root can read.
 type local string
 
 func (l local) String() string { return Show(string(l)) }
@@ -237,6 +237,9 @@ func (l local) open(context.Context) (io.ReadCloser, error) {
 	}
 	if place.stat.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, fmt.Errorf("%s: is %s, want a file", l, isA(&place.stat))
+	}
+	if err := place.otherNames(); err != nil {
+		return nil, err
 	}
 	return place.open(unix.O_RDONLY)
 }

@@ -14,7 +14,8 @@ import (
 const MaxText = 64 << 20
 
 // Line is a line of a file, which must exist. Every line that Match finds something in becomes Text as a whole; where
-// there is none, Text is appended, unless such a line is there already.
+// there is none, Text is appended, unless such a line is there already. Of two who edit one file at the same moment, one may
+// lose what it set, until its next Change.
 type Line struct {
 	Path  string
 	Match string // regular expression (RE2), tried on each line without its end

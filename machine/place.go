@@ -293,6 +293,15 @@ func (p *place) squatted() error {
 	}
 }
 
+// otherNames returns an error where a file has other names as well, in a directory whose owner is not the file's, or that
+// anyone may write to: it may be somebody else's file, to which a stranger has made a hard link so that we give it away.
+func (p *place) otherNames() error {
+	if p.stat.Nlink < 2 || p.directory.Mode&0o002 == 0 && p.stat.Uid == p.directory.Uid {
+		return nil
+	}
+	return fmt.Errorf("%s: has other names too, and may be the file of somebody else: not touched", Show(p.path))
+}
+
 // isA says in words what is there.
 func isA(stat *unix.Stat_t) string {
 	switch stat.Mode & unix.S_IFMT {

@@ -168,6 +168,9 @@ func (r regular) settle(ctx context.Context, s *state) error {
 	case r.contents != nil:
 		write = func(to io.Writer) error { return r.contents.write(ctx, to) }
 	case s.exists:
+		if err := s.otherNames(); err != nil {
+			return err
+		}
 		if s.file == nil {
 			if err := s.read(); err != nil {
 				return err
