@@ -34,6 +34,9 @@ func (a *app) thingVerb(name, short, long, example string, describe func(cmd *co
 		cmd := &cobra.Command{Use: way + " PATH", Short: words, Long: long, Example: example, Args: exactly("PATH")}
 		make := describe(cmd, way)
 		cmd.RunE = func(cmd *cobra.Command, arguments []string) error {
+			if err := noneEmpty(cmd); err != nil {
+				return err
+			}
 			thing, err := make(arguments[0])
 			if err != nil || thing == nil {
 				return err
@@ -45,6 +48,16 @@ func (a *app) thingVerb(name, short, long, example string, describe func(cmd *co
 		verb.AddCommand(cmd)
 	}
 	return verb
+}
+
+// noneEmpty refuses flags without a value, which a variable that was not set has made: they would count as not given.
+func noneEmpty(cmd *cobra.Command) error {
+	for _, name := range []string{"mode", "owner", "group", "to", "from", "checksum", "match"} {
+		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "" {
+			return usage(cmd, "--%s is empty", name)
+		}
+	}
+	return nil
 }
 
 // interruptible ends with the first interrupt.
