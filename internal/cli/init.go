@@ -14,8 +14,8 @@ import (
 const nextSteps = `writ apply --check patterns/hello.jsonnet          # what it would change on this machine
 writ apply patterns/hello.jsonnet                  # change it
 writ test patterns                                 # prove that it can be repeated and removed
-writ key generate --out signing.jwk --public signing.pub.jwk
-writ build patterns/hello.jsonnet hello.jwt        # an order that machines can verify
+writ key generate --algorithm EdDSA --format text --out signing.key --public signing.pub
+writ build patterns/hello.jsonnet hello.jwt        # an order that machines can verify: writ show hello.jwt
 `
 
 func (a *app) initVerb() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,7 +53,12 @@ func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f ord
 		}
 		return v, required, nil
 	}
-	keys, err := remote.ResolveKeys(ctx, values, remote.Options{File: func(name string) ([]byte, error) { return a.readKeyFile(cmd, name) }})
+	keys, err := remote.ResolveKeys(ctx, values, remote.Options{File: func(name string) ([]byte, error) {
+		if file := o.config.File(); file != "" && len(f.keys) == 0 && !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(file), name) // as every path in the configuration
+		}
+		return a.readKeyFile(cmd, name)
+	}})
 	if errors.Is(err, remote.ErrUnreachable) && !keys.Empty() {
 		o.warn("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		err = nil
