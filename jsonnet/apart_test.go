@@ -1,16 +1,20 @@
 package jsonnet_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/jsonnet"
 )
@@ -116,7 +120,9 @@ func TestApartLimits(t *testing.T) {
 	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("the largest child had %d KiB", usage.Maxrss)
+	if most := int64(128+64+64) << 10; usage.Maxrss > most && !jsonnet.RaceDetector { // the limit, the margin, and what of the binary is in memory
+		t.Errorf("a child had %d KiB; want at most %d", usage.Maxrss, most)
+	}
 }
 
 func TestApartContext(t *testing.T) {
@@ -142,5 +148,86 @@ func TestApartFiles(t *testing.T) {
 	_, err := jsonnet.RunApart(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "main.jsonnet"), Import: jsonnet.Disk(root)}, jsonnet.Access{}, jsonnet.Limits{})
 	if err == nil || !strings.Contains(err.Error(), `couldn't open import "/etc/shadow": "/etc/shadow" lies outside the directory of the program and its libraries`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// victim is a process that evaluates without end, in a child, and says when that has begun.
+func victim() {
+	access := jsonnet.Access{Env: func(string) (string, bool) { fmt.Println("ready"); return "", true }}
+	program := jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": "local f(n) = if n == 0 then 0 else f(n - 1) + f(n - 1); if std.native('getEnv')('X') == '' then f(100) else 1"})}
+	_, err := jsonnet.RunApart(context.Background(), program, access, jsonnet.Limits{Time: time.Hour})
+	fmt.Println(err)
+}
+
+// TestApartDiesWithItsParent kills a process that waits for its child, and sees the child end.
+func TestApartDiesWithItsParent(t *testing.T) {
+	t.Parallel()
+	parent := exec.Command("/proc/self/exe")
+	parent.Env = append(os.Environ(), victimVariable+"=1")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the victim says %q, %v", line, err)
+	}
+	child := childOf(t, parent.Process.Pid)
+	handle, err := unix.PidfdOpen(child, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(handle)
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = parent.Process.Wait()
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, 30000); n != 1 {
+		_ = unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0)
+		t.Errorf("the child lives on: %v", err)
+	}
+}
+
+// childOf is the only child of a process, which is named and has nothing to inherit.
+func childOf(t *testing.T, parent int) int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range stats {
+		stat, _ := os.ReadFile(name)
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		var state string
+		var pid, of int
+		if _, err := fmt.Sscan(rest, &state, &of); err != nil || of != parent {
+			continue
+		}
+		if _, err := fmt.Sscan(string(stat), &pid); err != nil {
+			t.Fatal(err)
+		}
+		directory := filepath.Dir(name)
+		command, err := os.ReadFile(filepath.Join(directory, "cmdline"))
+		if err != nil || string(command) != "writ-jsonnet\x00" {
+			t.Errorf("the child is %q, %v", command, err)
+		}
+		environ, err := os.ReadFile(filepath.Join(directory, "environ"))
+		if err != nil || string(environ) != "GOTRACEBACK=none\x00" {
+			t.Errorf("the child's environment is %q, %v", environ, err)
+		}
+		return pid
+	}
+	t.Fatal("there is no child")
+	return 0
+}
+
+func TestMainPlaysOnlyTheChild(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"writ"}, {"/usr/bin/writ", "writ-jsonnet"}, {""}} {
+		if status, played := jsonnet.Main(args); played || status != 0 {
+			t.Errorf("%q was played", args)
+		}
 	}
 }

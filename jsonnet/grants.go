@@ -11,8 +11,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // What a caller grants with one line each:
@@ -41,7 +43,7 @@ const (
 // HTTPFetch returns a Fetch that gets URLs with client (nil: one of its own): http and https only, bodies of at most 10
 // MiB, within ten seconds where the request does not say otherwise. Only an answer of 200 to 299 is one. A redirect stays
 // with http and https and never leaves https, and the request's headers are not sent to another host. Errors hold nothing
-// that a server said.
+// that a server said, but of its certificate.
 func HTTPFetch(client *http.Client) func(ctx context.Context, r Request) ([]byte, error) {
 	if client == nil {
 		client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
@@ -70,6 +72,9 @@ func fetch(ctx context.Context, client http.Client, r Request) ([]byte, error) {
 		return nil, errors.New("it is no http or https URL")
 	}
 	for name, value := range r.Header {
+		if !headerName.MatchString(name) || strings.ContainsFunc(value, unicode.IsControl) {
+			return nil, errors.New("a header is not valid")
+		}
 		request.Header.Set(name, value)
 		if strings.EqualFold(name, "Host") {
 			request.Host = value
@@ -101,6 +106,9 @@ func fetch(ctx context.Context, client http.Client, r Request) ([]byte, error) {
 	}
 	return body, nil
 }
+
+// headerName is a token of RFC 9110, section 5.6.2.
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
 func web(u *url.URL) bool { return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") }
 

@@ -7,10 +7,17 @@ import (
 	"github.com/writ-run/writ/jsonnet"
 )
 
+// victimVariable has this binary play a process that is killed.
+const victimVariable = "JSONNET_TEST_VICTIM"
+
 // TestMain plays the child of RunApart.
 func TestMain(m *testing.M) {
 	if status, played := jsonnet.Main(os.Args); played {
 		os.Exit(status)
+	}
+	if os.Getenv(victimVariable) != "" {
+		victim()
+		return
 	}
 	os.Exit(m.Run())
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package jsonnet
+
+const raceDetector = false
