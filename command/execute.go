@@ -195,7 +195,7 @@ func (r *run) containerSpec(ctx context.Context, e Exec, script string, v variab
 		return nil, container.Spec{}, fmt.Errorf("containerImage %q: %w", e.ContainerImage, err)
 	}
 	s.Image = image
-	mounted := container.Mount{Path: valuesPath, ReadOnly: true}
+	mounted := container.Mount{Path: valuesPath, ReadOnly: true, NoExec: true}
 	s.Env, err = r.environment(e, v, reader{name: "container"}, func(directory string) string {
 		mounted.Host = directory
 		return rt.See(mounted)

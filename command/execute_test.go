@@ -273,7 +273,7 @@ func TestContainerSpec(t *testing.T) {
 	if want := []string{"debian ", "debian always", "broken "}; !slices.Equal(opened, want) {
 		t.Errorf("opened %q; want %q", opened, want)
 	}
-	mount := container.Mount{Path: "/run/writ-values", ReadOnly: true}
+	mount := container.Mount{Path: "/run/writ-values", ReadOnly: true, NoExec: true}
 	for i := range rt.specs {
 		last := &rt.specs[i].Mounts[len(rt.specs[i].Mounts)-1]
 		if last.Host == "" {

@@ -47,10 +47,14 @@ type Spec struct {
 	User        string // name or number, with an optional :group; empty: the image's
 	Privileged  bool   // real root, all capabilities and devices
 	Hermetic    bool   // no network but the loopback of its own
+	Self        bool   // the writ binary is in it as SelfPath, whatever the image has there
 	HostNetwork bool   // this machine's network
 	Limits      Limits
 	Reach       []string // URLs of servers that it reaches whatever its network is, also on the loopback of this machine; needs no container
 }
+
+// SelfPath is where a container has the writ binary: with Spec.Self, and where its image is the runtime's own.
+const SelfPath = "/usr/bin/writ"
 
 // Limits bound what a container takes; 0: no limit.
 type Limits struct {
@@ -66,6 +70,7 @@ type Mount struct {
 	Volume   Volume
 	Host     string // absolute
 	ReadOnly bool   // kept by a runtime that can
+	NoExec   bool   // nothing in a host directory can be executed; kept by a runtime that can
 }
 
 // IO are the streams of a process. A nil Stdin is empty; a nil Stdout or Stderr is thrown away.

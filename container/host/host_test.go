@@ -147,6 +147,7 @@ func TestNeverStarted(t *testing.T) {
 		"hermetic":            {container.Spec{Path: "true", Hermetic: true}, "hermetic: only", false},
 		"entrypoint":          {container.Spec{Path: "true", Entrypoint: true}, "entrypoint: only", false},
 		"image's directory":   {container.Spec{Path: "true", ImageDir: true}, "image's directory: only", false},
+		"writ binary":         {container.Spec{Path: "true", Self: true}, "writ binary: only", false},
 		"host network":        {container.Spec{Path: "true", HostNetwork: true}, "host network: only", false},
 		"limits":              {container.Spec{Path: "true", Limits: container.Limits{Memory: 1}}, "container_limits: only", false},
 		"volume":              {container.Spec{Path: "true", Mounts: []container.Mount{{Path: "x", Volume: noVolume{}}}}, "the machine itself has no volumes", false},

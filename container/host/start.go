@@ -39,7 +39,7 @@ func plain(s container.Spec) error {
 		given bool
 	}{
 		{"image", s.Image != ""}, {"entrypoint", s.Entrypoint}, {"image's directory", s.ImageDir},
-		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"host network", s.HostNetwork}, {"container_limits", s.Limits != container.Limits{}},
+		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"writ binary", s.Self}, {"host network", s.HostNetwork}, {"container_limits", s.Limits != container.Limits{}},
 	} {
 		if field.given {
 			return fmt.Errorf("%s: only a container has that, and this is the machine itself", field.name)

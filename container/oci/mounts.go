@@ -51,11 +51,14 @@ func (p *process) addRoot(ctx context.Context, m *made) error {
 	}
 	p.plan.Overlays = append(p.plan.Overlays, root)
 	p.plan.Trees = append(p.plan.Trees, tree{Source: p.runtime.player, Target: "init", File: true, ReadOnly: true})
-	if p.image.embedded {
+	if p.hasSelf(m) {
 		p.plan.Trees = append(p.plan.Trees, tree{Source: p.runtime.config.Self, Target: "self", File: true, ReadOnly: true})
 	}
 	return nil
 }
+
+// hasSelf tells whether the writ binary is mounted in the container.
+func (p *process) hasSelf(m *made) bool { return p.image.embedded || m.spec.Self }
 
 // makeOpen makes a directory that the container's other users may look into, whatever the umask.
 func makeOpen(path string) error {
@@ -221,7 +224,10 @@ func (p *process) addHost(m *made, mount container.Mount, name, destination stri
 	}
 	options := []string{"nosuid", "nodev"}
 	if mount.ReadOnly {
-		options = append(options, "ro", "noexec")
+		options = append(options, "ro")
+	}
+	if mount.NoExec {
+		options = append(options, "noexec")
 	}
 	m.hosts = append(m.hosts, bind(filepath.Join(m.stage, name), destination, options...))
 	return nil

@@ -18,7 +18,7 @@ func TestPlain(t *testing.T) {
 	for want, s := range map[string]container.Spec{
 		"user": {User: "root"}, "privileged": {Privileged: true}, "hermetic": {Hermetic: true},
 		"container_limits": {Limits: container.Limits{CPU: 1}}, "image": {Image: "x"},
-		"entrypoint": {Entrypoint: true}, "image's directory": {ImageDir: true}, "host network": {HostNetwork: true},
+		"entrypoint": {Entrypoint: true}, "image's directory": {ImageDir: true}, "host network": {HostNetwork: true}, "writ binary": {Self: true},
 	} {
 		s.Name, s.Path = "t", "true"
 		_, err := rt.Start(t.Context(), s, container.IO{})

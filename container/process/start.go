@@ -44,7 +44,7 @@ func plain(s container.Spec) error {
 		given bool
 	}{
 		{"image", s.Image != ""}, {"entrypoint", s.Entrypoint}, {"image's directory", s.ImageDir},
-		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"host network", s.HostNetwork},
+		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"writ binary", s.Self}, {"host network", s.HostNetwork},
 		{"container_limits", s.Limits != container.Limits{}}, {"user", s.User != ""},
 	} {
 		if field.given {

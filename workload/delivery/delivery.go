@@ -94,7 +94,7 @@ func (w *wrapped) Start(ctx context.Context, s container.Spec, io container.IO) 
 	if err != nil {
 		return nil, fmt.Errorf("start %q: deliver its identity: %w", s.Name, err)
 	}
-	mount := container.Mount{Path: Directory, Host: d.directory.path, ReadOnly: true}
+	mount := container.Mount{Path: Directory, Host: d.directory.path, ReadOnly: true, NoExec: true}
 	s.Mounts = append(slices.Clip(s.Mounts), mount)
 	s.Env = append(d.environment(w.See(mount), w.run.Grant, s.Env), s.Env...)
 	s.Reach = append(slices.Clip(s.Reach), w.run.Issuer)
