@@ -41,6 +41,9 @@ type Step struct {
 	setOff  bool // it runs only where another one sets it off
 }
 
+// Command is the one whose step this is. It is never a group.
+func (s Step) Command() Command { return *s.command }
+
 // Name is the path of the Command: that of its group, and its id.
 func (s Step) Name() string { return join(s.Parent, s.ID) }
 
