@@ -71,3 +71,38 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Error("no error was explained")
 	}
 }
+
+// FuzzDecode has whatever is accepted mean the same when it is written and read again, and nothing bring the planner down.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		`[{"id":"a"},null,[[{"id":"b","onChange":"c"}]],{"id":"c","commands":[[{"id":"d","onFail":["x","etcha:y"]}]]}]`,
+		`[{"id":"a","exec":{"envInheirt":true,"env":{"B":"c"}},"onRemove":".*"}]`, `[{"id":"a","onChange":"("}]`, `null`, `[[[[]]]]`, `[{"commands":[]}]`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var list, again command.List
+		if err := json.Unmarshal(text, &list); err != nil {
+			if explained := command.Explain(err); explained == nil || explained.Error() == "" {
+				t.Errorf("%v is not explained", err)
+			}
+			return
+		}
+		written, err := json.Marshal(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(written, &again); err != nil {
+			t.Fatalf("%v\n%s", err, written)
+		}
+		if twice, err := json.Marshal(again); err != nil || string(twice) != string(written) {
+			t.Errorf("%s\n%s, %v", written, twice, err)
+		}
+		for _, mode := range []command.Mode{command.Change, command.Check, command.Remove} {
+			if _, err := command.Diff(again, list, mode); (err == nil) != (list.Validate("run") == nil) {
+				t.Errorf("%s: %v", mode, err)
+			}
+		}
+		list.Warnings("run")
+	})
+}

@@ -50,23 +50,25 @@ func (r *run) execute(t *turn, phase Mode, script string) (e *Execution, aborted
 		output.Write([]byte(reasonOf(err) + "\n"))
 		e.Output = output.output()
 	default:
-		e.Err = reasonOf(err)
+		e.Err, t.hint = reasonOf(err), hintOf(err)
 		r.tell(journal.Entry{Kind: journal.Errored, Step: t.name, Text: e.Err})
 	}
 	return e, aborted
 }
 
-// reasonOf is an error without the name that the entry about it has anyway, and with its hint.
+// reasonOf is an error in one line, without the name that stands by it anyway.
 func reasonOf(err error) string {
-	reason := err
 	if start := (*container.StartError)(nil); errors.As(err, &start) {
-		reason = start.Reason
+		err = start.Reason
 	}
-	var help interface{ Hint() string }
-	if errors.As(err, &help) && help.Hint() != "" {
-		return strings.ReplaceAll(reason.Error(), "\n", "; ") + " (" + help.Hint() + ")"
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+func hintOf(err error) string {
+	if help := (interface{ Hint() string })(nil); errors.As(err, &help) {
+		return help.Hint()
 	}
-	return strings.ReplaceAll(reason.Error(), "\n", "; ")
+	return ""
 }
 
 // start starts the script and waits for it.

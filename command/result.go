@@ -129,6 +129,7 @@ type FailedError struct {
 	Phase  Mode   // which script
 	Exit   int    // -1: it never ran
 	Reason string // empty: the exit status says it
+	Help   string // may be empty
 }
 
 // Error names the Command and the script.
@@ -139,3 +140,6 @@ func (e *FailedError) Error() string {
 	}
 	return fmt.Sprintf("command %q: %s: %s", e.Name, e.Phase, reason)
 }
+
+// Hint says what may help.
+func (e *FailedError) Hint() string { return e.Help }

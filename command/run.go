@@ -86,7 +86,8 @@ type turn struct {
 	variables variables
 	outcome   *Outcome
 	setOff    bool
-	refused   bool // its own exec is, and that was not said yet
+	refused   bool   // its own exec is, and that was not said yet
+	hint      string // to the error of its script
 }
 
 // Append hands an entry to the sink with what all of them have. The sink's error is kept for the end: no script fails since
@@ -288,7 +289,7 @@ func (r *run) fail(t *turn) {
 	case t.outcome.Remove:
 		phase = Remove
 	}
-	r.failures = append(r.failures, &FailedError{Name: t.name, Phase: phase, Exit: e.Exit, Reason: e.Err})
+	r.failures = append(r.failures, &FailedError{Name: t.name, Phase: phase, Exit: e.Exit, Reason: e.Err, Help: t.hint})
 }
 
 // last is the script that ran last; nil: none did.

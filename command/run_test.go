@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/container/host"
@@ -280,5 +283,60 @@ func TestFailedError(t *testing.T) {
 	o := result.Outcomes[0]
 	if o.Check.Exit != 9 || o.Change.Exit != 7 || o.Check.Started.IsZero() || o.Change.Duration <= 0 || o.Change.Started.Before(o.Check.Started) {
 		t.Errorf("%+v, %+v", o.Check, o.Change)
+	}
+}
+
+// TestResultJSON pins what is shown and recorded.
+func TestResultJSON(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	m.Now = func() time.Time {
+		clock = clock.Add(500 * time.Millisecond)
+		return clock
+	}
+	_, r, err := m.run(nil, read(t, `[{"id":"g","commands":[{"id":"a","check":"exit 3","change":"printf x","onChange":["b","etcha:e"]},{"id":"b","change":"true"},{"id":"c"}]}]`), command.Change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(r)
+	want := `{"mode":"change","outcomes":[` +
+		`{"action":"change","parent":"g","id":"a","state":"changed","check":{"exit":3,"output":{"text":"","size":0},"started":"2026-01-02T03:04:05.5Z","seconds":0.5},` +
+		`"change":{"exit":0,"output":{"text":"x","size":1,"digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"},"started":"2026-01-02T03:04:06.5Z","seconds":0.5}},` +
+		`{"action":"change","parent":"g","id":"b","state":"changed","by":"a","change":{"exit":0,"output":{"text":"","size":0},"started":"2026-01-02T03:04:07.5Z","seconds":0.5}},` +
+		`{"action":"change","parent":"g","id":"c","state":"idle"}],"events":[{"name":"e","parent":"g","command":"a","output":"x"}]}`
+	if err != nil || string(text) != want {
+		t.Errorf("%v\n got %s\nwant %s", err, text, want)
+	}
+}
+
+// TestConcurrent runs one plan twice at a time.
+func TestConcurrent(t *testing.T) {
+	t.Parallel()
+	p, err := command.Diff(nil, read(t, `[{"id":"a","always":true,"change":"true","onChange":["b.*","c.*"]},{"id":"b1","change":"true"},{"id":"c1","change":"true"}]`), command.Change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMachine(t)
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			if r, err := m.Run(t.Context(), p); err != nil || strings.Join(states(r), ",") != "a changed,b1 changed by a,c1 changed by a" {
+				t.Errorf("%v, %q", err, states(r))
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestDone is told each outcome in turn, also of a run that is ended.
+func TestDone(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	var told []string
+	m.Done = func(o command.Outcome) { told = append(told, o.Name()+" "+string(o.State)) }
+	_, r, err := m.run(nil, read(t, `[{"id":"a","always":true,"change":"exit 1"},{"id":"b","always":true,"change":"true"},{"id":"c"}]`), command.Change)
+	if err == nil || !slices.Equal(told, states(r)) || len(told) != 3 {
+		t.Errorf("%v, %q", err, told)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/writ-run/writ/internal/nearest"
 )
@@ -30,10 +31,12 @@ func (s side) has(from, other int) bool {
 	return s == later && other > from || s == earlier && other < from
 }
 
-// names is a list with its ids, to look targets up in. It is not safe for concurrent use.
+// names is a list with its ids, to look targets up in.
 type names struct {
-	list     List
-	byID     map[string][]int
+	list List
+	byID map[string][]int
+
+	mu       sync.Mutex
 	compiled map[string]*regexp.Regexp
 }
 
@@ -47,6 +50,8 @@ func namesOf(list List) *names {
 
 // pattern compiles a target that is nobody's id.
 func (n *names) pattern(target string) (*regexp.Regexp, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if known := n.compiled[target]; known != nil {
 		return known, nil
 	}

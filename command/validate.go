@@ -12,35 +12,50 @@ import (
 // maxScript is the longest script that can be an argument: what Linux takes without its NUL (MAX_ARG_STRLEN, execve(2)).
 const maxScript = 128<<10 - 1
 
-// maxDepth is how deep groups nest: the path of a Command is told on each line about it.
-const maxDepth = 64
+const (
+	maxDepth    = 64  // of groups: the path of a Command stands on each line about it
+	maxMistakes = 100 // more say no more, and each may cost a look at the whole list
+)
 
-// Validate returns every mistake as a *Mistake, one a line. path is what the list is called: run.
-func (l List) Validate(path string) error { return l.validate(path, 0) }
-
-func (l List) validate(path string, depth int) error {
-	if depth > maxDepth {
-		return &Mistake{path, fmt.Sprintf("groups nest deeper than %d", maxDepth)}
+// Validate returns the mistakes as *Mistake, one a line, the first hundred of them. path is what the list is called: run.
+func (l List) Validate(path string) error {
+	var found mistakes
+	l.validate(path, 0, &found)
+	if found.full() {
+		found = append(found[:maxMistakes], &Mistake{path, fmt.Sprintf("more than %d mistakes; these are the first", maxMistakes)})
 	}
-	var found []error
+	return errors.Join(found...)
+}
+
+// mistakes are those found so far.
+type mistakes []error
+
+func (m *mistakes) add(path, reason string) { *m = append(*m, &Mistake{path, reason}) }
+func (m *mistakes) full() bool              { return len(*m) > maxMistakes }
+
+func (l List) validate(path string, depth int, found *mistakes) {
+	if depth > maxDepth {
+		found.add(path, fmt.Sprintf("groups nest deeper than %d", maxDepth))
+		return
+	}
 	n := namesOf(l)
 	for i, c := range l {
+		if found.full() {
+			return
+		}
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if c.ID == "" {
-			found = append(found, &Mistake{at, "id is missing"})
+			found.add(at, "id is missing")
 		}
 		if c.Commands != nil {
-			found = append(found, c.Commands.validate(at+".commands", depth+1))
+			c.Commands.validate(at+".commands", depth+1, found)
 			continue
 		}
-		add := func(member, reason string) {
-			found = append(found, &Mistake{at + "." + member, c.quote() + reason})
-		}
+		add := func(member, reason string) { found.add(at+"."+member, c.quote()+reason) }
 		c.checkScripts(add)
 		c.checkTargets(n, i, add)
 		c.Exec.check(func(member, reason string) { add("exec"+member, reason) })
 	}
-	return errors.Join(found...)
 }
 
 // quote names the Command in front of a reason.
@@ -79,10 +94,10 @@ func (c *Command) checkTargets(n *names, at int, add func(member, reason string)
 	}
 }
 
-// Validate returns every mistake as a *Mistake, one a line. path is what the Exec is called: runExec.
+// Validate returns the mistakes as *Mistake, one a line. path is what the Exec is called: runExec.
 func (e Exec) Validate(path string) error {
-	var found []error
-	e.check(func(member, reason string) { found = append(found, &Mistake{path + member, reason}) })
+	var found mistakes
+	e.check(func(member, reason string) { found.add(path+member, reason) })
 	return errors.Join(found...)
 }
 
@@ -129,7 +144,7 @@ func parseVolume(text string) (volume, error) {
 	return v, nil
 }
 
-// Warnings are what a list says that has no effect, one for each, with its path.
+// Warnings are what a valid list says that has no effect, one for each, with its path.
 func (l List) Warnings(path string) (found []string) {
 	for i, c := range l {
 		at := fmt.Sprintf("%s[%d]", path, i)
@@ -140,8 +155,10 @@ func (l List) Warnings(path string) (found []string) {
 			found = append(found, c.Commands.Warnings(at+".commands")...)
 			continue
 		}
-		if e := c.Exec; e != nil && e.ContainerImage == "" && e.hasContainer() {
-			found = append(found, fmt.Sprintf("%s.exec: %scontainer properties have no effect without containerImage", at, c.quote()))
+		if e := c.Exec; e != nil {
+			for _, reason := range e.idle() {
+				found = append(found, fmt.Sprintf("%s.exec: %s%s", at, c.quote(), reason))
+			}
 		}
 		if c.Change == "" && len(c.OnChange) > 0 {
 			found = append(found, fmt.Sprintf("%s.onChange: %snever happens: there is no change", at, c.quote()))
@@ -170,6 +187,26 @@ func (c *Command) ignored() (names []string) {
 	return names
 }
 
-func (e *Exec) hasContainer() bool {
-	return e.ContainerEntrypoint != "" || e.ContainerNetwork != "" || e.ContainerPrivileged || e.ContainerPull != "" || e.ContainerUser != "" || len(e.ContainerVolumes) > 0 || e.ContainerWorkDir != ""
+// idle says what of an Exec has no effect.
+func (e *Exec) idle() (reasons []string) {
+	inContainer := e.ContainerEntrypoint != "" || e.ContainerNetwork != "" || e.ContainerPrivileged || e.ContainerPull != "" ||
+		e.ContainerUser != "" || len(e.ContainerVolumes) > 0 || e.ContainerWorkDir != ""
+	switch {
+	case e.ContainerImage == "" && inContainer:
+		reasons = append(reasons, "container properties have no effect without containerImage")
+	case e.ContainerImage != "" && (e.User != "" || e.Group != "" || e.Sudo):
+		reasons = append(reasons, "user, group and sudo are the machine's, and have no effect in a container: it has containerUser")
+	}
+	if e.ContainerImage != "" && e.EnvInherit {
+		reasons = append(reasons, "envInherit has no effect in a container")
+	}
+	return reasons
+}
+
+// Warnings are what an Exec says that has no effect. path is what it is called: runExec.
+func (e Exec) Warnings(path string) (found []string) {
+	for _, reason := range e.idle() {
+		found = append(found, path+": "+reason)
+	}
+	return found
 }

@@ -83,13 +83,16 @@ func TestWarnings(t *testing.T) {
 		{"id":"fine","check":"true","change":"true","remove":"true","onChange":"etcha:x","onRemove":"etcha:x"},
 		{"id":"g","always":true,"change":"x","onChange":[],"commands":[{"id":"c","check":"x","onChange":"etcha:x","onRemove":"etcha:y"}]},
 		{"id":"d","exec":{"containerUser":"x"}},
-		{"id":"e","exec":{"containerUser":"x","containerImage":"y"}}
+		{"id":"e","exec":{"containerUser":"x","containerImage":"y"}},
+		{"id":"f","exec":{"containerImage":"y","sudo":true,"envInherit":true}}
 	]`)
 	want := []string{
 		`run[1]: (of "g") is a group, where always, change, onChange has no effect`,
 		`run[1].commands[0].onChange: (of "c") never happens: there is no change`,
 		`run[1].commands[0].onRemove: (of "c") never happens: there is no remove`,
 		`run[2].exec: (of "d") container properties have no effect without containerImage`,
+		`run[4].exec: (of "f") user, group and sudo are the machine's, and have no effect in a container: it has containerUser`,
+		`run[4].exec: (of "f") envInherit has no effect in a container`,
 	}
 	if got := list.Warnings("run"); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
@@ -108,5 +111,27 @@ func TestOverride(t *testing.T) {
 	}
 	if got, allowed := inner.Override(nil); !allowed || got.Command != "sh -c" {
 		t.Errorf("%+v, %v; want the only one", got, allowed)
+	}
+}
+
+// TestValidateBounds says no more than a reader takes in.
+func TestValidateBounds(t *testing.T) {
+	t.Parallel()
+	err := make(command.List, 1000).Validate("run")
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != 101 || lines[100] != "run: more than 100 mistakes; these are the first" {
+		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
+	}
+	if err := make(command.List, 100).Validate("run"); strings.Contains(err.Error(), "more") {
+		t.Errorf("%v", err)
+	}
+	deep := command.List{{ID: "a"}}
+	for range 65 {
+		deep = command.List{{ID: "g", Commands: deep}}
+	}
+	if err := deep[0].Commands.Validate("run"); err != nil {
+		t.Error(err)
+	}
+	if err := deep.Validate("run"); err == nil || !strings.HasSuffix(err.Error(), ".commands: groups nest deeper than 64") {
+		t.Error(err)
 	}
 }

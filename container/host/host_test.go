@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -225,7 +227,7 @@ func TestDaemon(t *testing.T) {
 	t.Parallel()
 	number := sleeper()
 	var output bytes.Buffer
-	p, err := newRuntime(t).Start(t.Context(), sh("setsid sleep "+number+" & until grep -q ^sleep /proc/$!/cmdline; do :; done; printf last"), container.IO{Stdout: &output})
+	p, err := newRuntime(t).Start(t.Context(), sh("setsid sleep "+number+" & until head -c 5 /proc/$!/cmdline | grep -aq sleep; do :; done; printf last"), container.IO{Stdout: &output})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,6 +262,39 @@ func TestSuicide(t *testing.T) {
 			t.Errorf("%s: status %d, %v; want %d", script, status, err, want)
 		}
 	}
+}
+
+// TestNothingLeft counts what hundreds of processes leave open in this one. It runs alone.
+func TestNothingLeft(t *testing.T) {
+	count := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	before, goroutines := count(), runtime.NumGoroutine()
+	r, err := host.New(host.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		s := sh("cat; exit 3")
+		if i%3 == 0 {
+			s.Path = "/no/such/program"
+		}
+		p, err := r.Start(t.Context(), s, container.IO{Stdin: strings.NewReader("x"), Stdout: io.Discard, Stderr: io.Discard})
+		if err != nil {
+			continue
+		}
+		if status, err := p.Wait(t.Context()); status != 3 || err != nil {
+			t.Fatalf("status %d, %v", status, err)
+		}
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool { return count() <= before && runtime.NumGoroutine() <= goroutines })
 }
 
 func playVictim(number string) int {
