@@ -33,7 +33,7 @@ func RunApart(ctx context.Context, p Program, a Access, l Limits) ([]byte, error
 	stop := context.AfterFunc(within, func() { _ = c.command.Process.Kill() })
 	defer stop()
 	result, err := c.converse(within, p, a, l)
-	died := c.end(errors.Is(err, io.EOF))
+	died := c.end(errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE))
 	switch {
 	case err == nil:
 		return result, nil

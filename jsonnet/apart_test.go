@@ -135,19 +135,42 @@ func TestApartContext(t *testing.T) {
 	}
 }
 
-// TestApartFiles: what a program on disk may import.
+// TestApartFiles: what a stranger's program may import of the disk, and that nothing waits.
 func TestApartFiles(t *testing.T) {
 	t.Parallel()
-	root := filepath.Join(t.TempDir(), "root")
-	if err := os.Mkdir(root, 0o700); err != nil {
+	directory := tree(t, map[string]string{"x": "outside", "a/root/lib": "'inside'"})
+	root := filepath.Join(directory, "a/root")
+	for name, target := range map[string]string{"out": "../../x", "in": "lib"} {
+		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(filepath.Join(root, "fifo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "main.jsonnet"), []byte("importstr '/etc/shadow'"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := jsonnet.RunApart(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "main.jsonnet"), Import: jsonnet.Disk(root)}, jsonnet.Access{}, jsonnet.Limits{})
-	if err == nil || !strings.Contains(err.Error(), `couldn't open import "/etc/shadow": "/etc/shadow" lies outside the directory of the program and its libraries`) {
-		t.Errorf("got %v", err)
+	main := filepath.Join(root, "main.jsonnet")
+	for text, want := range map[string]string{
+		"import 'in'":               "",
+		"import '/etc/shadow'":      `couldn't open import "/etc/shadow": "/etc/shadow" lies outside the directory of the program and its libraries`,
+		"importstr '../../x'":       `couldn't open import "../../x": "` + directory + `/x" lies outside the directory of the program and its libraries`,
+		"importstr 'out'":           `couldn't open import "out": "` + root + `/out" lies outside the directory of the program and its libraries`,
+		"importbin 'fifo'":          `couldn't open import "fifo": it is a named pipe, not a regular file`,
+		"importstr '.'":             `couldn't open import ".": it is a directory`,
+		"importstr '/proc/self/fd'": `couldn't open import "/proc/self/fd": "/proc/self/fd" lies outside the directory of the program and its libraries`,
+	} {
+		if err := os.WriteFile(main, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := jsonnet.RunApart(t.Context(), jsonnet.Program{Entrypoint: main, Import: jsonnet.Disk(root)}, jsonnet.Access{}, jsonnet.Limits{})
+		if want == "" {
+			if err != nil || string(got) != "\"inside\"\n" {
+				t.Errorf("%s: got %s, %v", text, got, err)
+			}
+			continue
+		}
+		if err == nil || err.Error() != main+":1:1: "+want {
+			t.Errorf("%s: got %s, %v; want %s", text, got, err, want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -89,13 +90,12 @@ func TestHTTPFetchTLS(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := quietTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/down" {
 			http.Redirect(w, r, plain.URL, http.StatusFound)
 		}
 		_, _ = io.WriteString(w, "over TLS")
 	}))
-	t.Cleanup(server.Close)
 	fetch := jsonnet.HTTPFetch(nil)
 	if _, err := fetch(t.Context(), jsonnet.Request{URL: server.URL}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of nobody's: %v", err)
@@ -117,6 +117,16 @@ func TestHTTPFetchTLS(t *testing.T) {
 	if _, err := fetch(t.Context(), jsonnet.Request{URL: server.URL, SkipVerify: true}); err == nil || err.Error() != "clientSkipVerify is not possible here" {
 		t.Errorf("got %v", err)
 	}
+}
+
+// quietTLS serves over TLS, and does not say who did not trust it.
+func quietTLS(t *testing.T, handler http.Handler) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server
 }
 
 // TestHTTPFetchGarbage: an error holds nothing of what a server said.

@@ -52,7 +52,6 @@ func Lint(ctx context.Context, p Program) ([]Finding, error) {
 
 func (s *session) lint() (findings []Finding, err error) {
 	m := s.machine(s.program.Entrypoint)
-	m.plain = true
 	defer func() {
 		if problem := recover(); problem != nil { // of the linter: not this program's end
 			findings, err = nil, m.problem(fmt.Errorf("the linter broke: %v", problem))

@@ -85,7 +85,6 @@ type machine struct {
 	name     string
 	rendered jsonnet.Contents // where name is renderedFile
 	seen     map[string]bool  // files that it has imported
-	plain    bool             // leave std.native as it is
 }
 
 func (s *session) machine(name string) *machine {
@@ -124,7 +123,7 @@ func (m *machine) Import(from, path string) (jsonnet.Contents, string, error) {
 	if err := tooDeep(found, text.Data()); err != nil && m.asCode(from, path) {
 		return text, "", err
 	}
-	if !m.plain && bytes.Contains(text.Data(), []byte("native")) {
+	if bytes.Contains(text.Data(), []byte("native")) {
 		if node, _, err := m.vm.ImportAST(from, path); err == nil { // else it is no Jsonnet, or the evaluator says why
 			useNatives(node)
 		}
