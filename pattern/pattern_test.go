@@ -12,6 +12,7 @@ import (
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/pattern"
+	"github.com/writ-run/writ/sysinfo"
 )
 
 // render renders a text as the Pattern main.jsonnet.
@@ -132,5 +133,43 @@ func TestEtcha(t *testing.T) {
 				t.Errorf("what is printed is another Pattern: %v\n%s", err, printed)
 			}
 		})
+	}
+}
+
+// TestRenderIf tells Patterns, also wrong ones, from what is none.
+func TestRenderIf(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{ run: [] }`:                      "a Pattern",
+		`{ build: [{ id: 'a' }] }`:         "a Pattern",
+		`{ run: 'x' }`:                     "a wrong Pattern",
+		`{ run: [], rnu: 1 }`:              "a wrong Pattern",
+		`{ build: 5, run: {} }`:            "a wrong Pattern",
+		`{}`:                               "none",
+		`[]`:                               "none",
+		`{ id: 'a', check: 'true' }`:       "none",
+		`{ run: { stateDir: 'x' } }`:       "none",
+		`{ run: null, build: null, a: 1 }`: "none",
+		`error 'x'`:                        "an error",
+		`function(x) x`:                    "an error",
+	} {
+		program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{"/main.jsonnet": text})}
+		_, is, err := pattern.RenderIf(t.Context(), program, pattern.Environment{Exec: command.DefaultExec()})
+		got := map[bool]map[bool]string{true: {true: "a Pattern", false: "a wrong Pattern"}, false: {true: "none", false: "an error"}}[is][err == nil]
+		if got != want {
+			t.Errorf("%s: %s, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
+// TestMachine renders for another machine than this one.
+func TestMachine(t *testing.T) {
+	t.Parallel()
+	program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{
+		"/main.jsonnet": `{ run: [{ id: std.native('getConfig')().vars.sysinfo.osID }] }`,
+	})}
+	p, err := pattern.Render(t.Context(), program, pattern.Environment{Machine: &sysinfo.Info{OSID: "elsewhere"}})
+	if err != nil || p.Run[0].ID != "elsewhere" {
+		t.Errorf("%v, %+v", err, p.Run)
 	}
 }

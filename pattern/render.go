@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/jsonnet"
@@ -20,6 +21,7 @@ type Environment struct {
 	Vars    map[string]any // merged with Vars, what has a name of ours wins over
 	Exec    command.Exec   // getConfig().exec
 	Targets map[string]any // getConfig().targets
+	Machine *sysinfo.Info  // its var "sysinfo"; nil: this machine
 
 	Access jsonnet.Access // what native functions may reach; Config is set here
 	Limits jsonnet.Limits
@@ -42,6 +44,35 @@ func Render(ctx context.Context, program jsonnet.Program, e Environment) (Patter
 		return Pattern{}, err
 	}
 	return Parse(text, placer(program))
+}
+
+// RenderIf is Render for a program that may be something else: a configuration, or a part of a Pattern. It is false for what
+// is no object with run or build, or has an object there, as a configuration does.
+func RenderIf(ctx context.Context, program jsonnet.Program, e Environment) (p Pattern, is bool, err error) {
+	text, err := e.evaluate(ctx, program)
+	if err != nil {
+		return Pattern{}, false, err
+	}
+	if jsontext.Value(text).Kind() != '{' {
+		return Pattern{}, false, nil
+	}
+	var lists struct {
+		Run   jsontext.Value `json:"run"`
+		Build jsontext.Value `json:"build"`
+	}
+	if err := json.Unmarshal(text, &lists); err != nil {
+		return Pattern{}, false, err
+	}
+	if !list(lists.Run) && !list(lists.Build) {
+		return Pattern{}, false, nil
+	}
+	p, err = Parse(text, placer(program))
+	return p, true, err
+}
+
+// list tells whether a member is there and may have been meant as a list of Commands.
+func list(value jsontext.Value) bool {
+	return len(value) > 0 && value.Kind() != '{' && value.Kind() != 'n'
 }
 
 // Evaluate returns the JSON of a program that need not be a Pattern: a library, or a part of one.
@@ -82,7 +113,12 @@ func (e Environment) config() (any, error) {
 		return nil, err
 	}
 	// An evaluation that asks for no configuration does not pay for what the machine is.
-	facts, err := json.Marshal(sysinfo.Read())
+	machine := e.Machine
+	if machine == nil {
+		read := sysinfo.Read()
+		machine = &read
+	}
+	facts, err := json.Marshal(machine)
 	if err != nil {
 		return nil, err
 	}
