@@ -185,12 +185,9 @@ func (r *run) containerSpec(ctx context.Context, e Exec, script string, v variab
 	if s.Dir == "" {
 		s.Dir = e.WorkDir
 	}
-	for _, text := range e.ContainerVolumes {
-		volume, err := parseVolume(text)
-		if err != nil {
-			return nil, container.Spec{}, fmt.Errorf("containerVolumes: %w", err)
-		}
-		s.Mounts = append(s.Mounts, container.Mount{Path: volume.path, Host: volume.host, ReadOnly: volume.readOnly})
+	var err error
+	if s.Mounts, err = e.Mounts(); err != nil {
+		return nil, container.Spec{}, err
 	}
 	rt, image, err := r.container(ctx, e.ContainerImage, e.ContainerPull)
 	if err != nil {
@@ -211,6 +208,18 @@ func (r *run) containerSpec(ctx context.Context, e Exec, script string, v variab
 	words := append(strings.Fields(e.ContainerEntrypoint), e.words(script, s.Env)...)
 	s.Path, s.Args = words[0], words[1:]
 	return rt, s, nil
+}
+
+// Mounts are containerVolumes as a container.Spec has them.
+func (e Exec) Mounts() (mounts []container.Mount, err error) {
+	for _, text := range e.ContainerVolumes {
+		volume, err := parseVolume(text)
+		if err != nil {
+			return nil, fmt.Errorf("containerVolumes: %w", err)
+		}
+		mounts = append(mounts, container.Mount{Path: volume.path, Host: volume.host, ReadOnly: volume.readOnly})
+	}
+	return mounts, nil
 }
 
 // opened is an image that is ready, and the runtime that has it.

@@ -7,7 +7,7 @@ import (
 	"github.com/writ-run/writ/journal"
 )
 
-// TestCommandEntries pins how the entries of Commands look: silent starts, and ends with more to say than a status.
+// TestCommandEntries pins how the entries of Commands look: silent starts and ends, and ends with more to say than a status.
 func TestCommandEntries(t *testing.T) {
 	t.Parallel()
 	one := 1
@@ -17,6 +17,8 @@ func TestCommandEntries(t *testing.T) {
 		{Kind: journal.Finish, Job: "local", Step: "a", Status: "changed", Text: "12 ms"},
 		{Kind: journal.Finish, Job: "local", Step: "b", Status: "failed", Exit: &one, Text: "set off by a\x1b[31m"},
 		{Kind: journal.Finish, Job: "local", Step: "c", Status: "well"},
+		{Kind: journal.Start, Job: "local", Step: "d"},
+		{Kind: journal.Finish, Job: "local", Step: "d"},
 	}
 	var plain strings.Builder
 	text := journal.NewText(&plain)
@@ -39,7 +41,7 @@ func TestCommandEntries(t *testing.T) {
 	if err := terminal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := screen.String(); !strings.HasPrefix(got, "running: local/a 0s\r") || strings.Contains(got, "local/a: \n") || !strings.Contains(got, "local/b: failed (exit status 1), set off by a\n") {
+	if got := screen.String(); !strings.HasPrefix(got, "running: local/a 0s\r") || strings.Contains(got, "local/a: \n") || strings.Contains(got, "local/d: ") || !strings.Contains(got, "local/b: failed (exit status 1), set off by a\n") {
 		t.Errorf("%q", got)
 	}
 }

@@ -51,8 +51,10 @@ func (t *Text) Append(e Entry) error {
 	return err
 }
 
-// silent tells of the start of a step of which there is nothing to say: only a live status line shows it.
-func (e Entry) silent() bool { return e.Kind == Start && e.Step != "" && e.Text == "" }
+// silent tells of the start of a step, or its end, of which there is nothing to say: only a live status line shows it.
+func (e Entry) silent() bool {
+	return (e.Kind == Start || e.Kind == Finish && e.Status == "") && e.Step != "" && e.Text == ""
+}
 
 func sameStream(a, b Entry) bool {
 	return a.Kind == b.Kind && a.Job == b.Job && a.Step == b.Step && a.Attempt == b.Attempt && a.Stream == b.Stream

@@ -20,11 +20,12 @@ import (
 
 // Task is a trial that is to be made in a Place.
 type Task struct {
-	Name    string       `json:"name"` // the Job of journal entries
-	List    command.List `json:"list"`
-	Exec    command.Exec `json:"exec"`
-	Only    string       `json:"only,omitzero"`
-	Timeout int64        `json:"timeout,omitzero"` // of one script, in nanoseconds; 0: none
+	Name    string            `json:"name"` // the Job of journal entries
+	List    command.List      `json:"list"`
+	Exec    command.Exec      `json:"exec"`
+	Env     map[string]string `json:"env,omitzero"` // as command.Runner.Env
+	Only    string            `json:"only,omitzero"`
+	Timeout int64             `json:"timeout,omitzero"` // of one script, in nanoseconds; 0: none
 }
 
 // message is a line that Inside writes. One of its members is set.
@@ -59,7 +60,7 @@ func Inside(ctx context.Context, rt container.Runtime, input io.Reader, output i
 		return err
 	}
 	t := Trial{Only: task.Only, Runner: command.Runner{
-		Runtime: rt, Containers: noContainers, Exec: task.Exec, Timeout: time.Duration(task.Timeout), Source: task.Name, Sink: w,
+		Runtime: rt, Containers: noContainers, Exec: task.Exec, Env: task.Env, Timeout: time.Duration(task.Timeout), Source: task.Name, Sink: w,
 	}}
 	report, err := t.Run(ctx, task.List)
 	if err != nil {

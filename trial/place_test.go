@@ -67,10 +67,10 @@ func TestPlace(t *testing.T) {
 		}
 		stay := with(file("b"), func(c *command.Command) { c.Remove = `printf '\377\n'` })
 		first := with(file("a"), func(c *command.Command) {
-			c.Change += "; echo \"$MARK\""
+			c.Change += `; echo "$MARK $TASK"`
 			c.OnChange = command.Targets{"etcha:runVar_mark"}
 		})
-		return trial.Task{Name: "web", Exec: exec, List: command.List{first, {ID: "g", Commands: command.List{stay}}, file("c")}, Only: "a|g", Timeout: int64(time.Minute)}, nil
+		return trial.Task{Name: "web", Exec: exec, List: command.List{first, {ID: "g", Commands: command.List{stay}}, file("c")}, Only: "a|g", Env: map[string]string{"TASK": "and the task"}, Timeout: int64(time.Minute)}, nil
 	}, sink(func(e journal.Entry) error {
 		if e.Kind == journal.Output {
 			printed = append(printed, e.Job+"/"+e.Step+" "+e.Text)
@@ -86,10 +86,10 @@ func TestPlace(t *testing.T) {
 	if got := report.Cases[1].Output; got != "\ufffd\n" {
 		t.Errorf("output %q", got)
 	}
-	if want := []string{"web/a of the place", "web/g > b \ufffd"}; !slices.Equal(printed, want) {
+	if want := []string{"web/a of the place and the task", "web/g > b \ufffd"}; !slices.Equal(printed, want) {
 		t.Errorf("printed %q", printed)
 	}
-	if len(report.Events) != 1 || report.Events[0].Output != "of the place" {
+	if len(report.Events) != 1 || report.Events[0].Output != "of the place and the task" {
 		t.Errorf("events %+v", report.Events)
 	}
 }

@@ -180,19 +180,33 @@ func (o *orders) runner(exec command.Exec, env map[string]string) command.Runner
 
 // container makes an image ready, with the runtime that has it.
 func (o *orders) container(ctx context.Context, image, pull string) (container.Runtime, string, error) {
-	if o.containers == nil {
-		note := func(text string) { _ = o.redactor.Append(journal.Entry{Kind: journal.Note, Text: text}) }
-		opened, err := openContainers(ctx, o.config.Container, note, o.log)
-		if err != nil {
-			return nil, "", err
-		}
-		o.containers = opened
-		if err := opened.Runtime.Sweep(ctx); err != nil {
-			o.log.Warn("what a killed run left could not be removed", "error", err)
-		}
+	opened, err := o.contained(ctx)
+	if err != nil {
+		return nil, "", err
 	}
-	name, err := o.containers.images.named(ctx, image, pull)
-	return o.containers.Runtime, name, err
+	name, err := opened.images.named(ctx, image, pull)
+	return opened.Runtime, name, err
+}
+
+// contained is the runtime of containers. It is opened when it is first needed.
+func (o *orders) contained(ctx context.Context) (*taskRuntime, error) {
+	if o.containers != nil {
+		return o.containers, nil
+	}
+	opened, err := openContainers(ctx, o.config.Container, o.note, o.log)
+	if err != nil {
+		return nil, err
+	}
+	o.containers = opened
+	if err := opened.Runtime.Sweep(ctx); err != nil {
+		o.log.Warn("what a killed run left could not be removed", "error", err)
+	}
+	return opened, nil
+}
+
+func (o *orders) note(text string) {
+	// A journal that cannot be written fails again with the first Command.
+	_ = o.redactor.Append(journal.Entry{Kind: journal.Note, Text: text})
 }
 
 // patternText is a Pattern's text: a file, or Jsonnet on the command line, which is wrapped into a Pattern's run list.
