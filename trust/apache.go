@@ -23,7 +23,7 @@ type apache struct{}
 func (apache) Name() string  { return "apache" }
 func (apache) About() string { return "Apache with mod_auth_openidc: requests with a bearer token" }
 
-var apacheLocation = regexp.MustCompile(`^/[A-Za-z0-9_./~-]*$`)
+var apacheLocation = formOf(`^/[A-Za-z0-9_./~-]*$`)
 
 func (v apache) Plan(w Wish) (*Plan, error) {
 	switch {

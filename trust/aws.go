@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -42,9 +41,9 @@ const (
 )
 
 var (
-	awsAccount = regexp.MustCompile(`^[0-9]{12}$`)
-	awsRole    = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
-	awsPolicy  = regexp.MustCompile(`^arn:[A-Za-z0-9-]+:iam::(?:[0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]+$`)
+	awsAccount = formOf(`^[0-9]{12}$`)
+	awsRole    = formOf(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
+	awsPolicy  = formOf(`^arn:[A-Za-z0-9-]+:iam::(?:[0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]+$`)
 )
 
 func (v aws) Plan(w Wish) (*Plan, error) {

@@ -2,7 +2,6 @@ package trust
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/writ-run/writ/token"
@@ -26,8 +25,8 @@ const (
 )
 
 var (
-	azureApplication = regexp.MustCompile(`^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	azureName        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{2,115}$`)
+	azureApplication = formOf(`^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	azureName        = formOf(`^[A-Za-z0-9][A-Za-z0-9_-]{2,115}$`)
 )
 
 func (v azure) Plan(w Wish) (*Plan, error) {

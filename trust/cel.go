@@ -2,7 +2,6 @@ package trust
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -53,7 +52,7 @@ func celJoin(parts []node, variable, operator, empty string, careful func(left, 
 	return "(" + out + ")"
 }
 
-var celName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var celName = formOf(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // celReserved are words that CEL takes for itself (cel-spec, langdef.md, "Syntax").
 var celReserved = strings.Fields("in true false null as break const continue else for function if import let loop package namespace return var void while")

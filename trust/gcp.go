@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,10 +35,10 @@ const (
 )
 
 var (
-	gcpProject = regexp.MustCompile(`^[0-9]{1,20}$`)
-	gcpPool    = regexp.MustCompile(`^[a-z][a-z0-9-]{2,30}[a-z0-9]$`)
-	gcpRole    = regexp.MustCompile(`^(?:roles|projects/[a-z0-9-]+/roles|organizations/[0-9]+/roles)/[A-Za-z0-9_.]+$`)
-	gcpAccount = regexp.MustCompile(`^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$`)
+	gcpProject = formOf(`^[0-9]{1,20}$`)
+	gcpPool    = formOf(`^[a-z][a-z0-9-]{2,30}[a-z0-9]$`)
+	gcpRole    = formOf(`^(?:roles|projects/[a-z0-9-]+/roles|organizations/[0-9]+/roles)/[A-Za-z0-9_.]+$`)
+	gcpAccount = formOf(`^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$`)
 )
 
 func (v gcp) Plan(w Wish) (*Plan, error) {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -34,7 +33,7 @@ const kubernetesPrefix = "writ:"
 // kubernetesLeeway is go-oidc's for nbf.
 const kubernetesLeeway = time.Minute
 
-var kubernetesName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$`)
+var kubernetesName = formOf(`^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$`)
 
 func (v kubernetes) Plan(w Wish) (*Plan, error) {
 	if w.Audience == "" {

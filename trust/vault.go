@@ -32,8 +32,8 @@ func (vault) About() string { return "HashiCorp Vault, OpenBao: a role of the au
 
 // The names that Vault takes in a path (framework.GenericNameRegex); it makes role names lower case.
 var (
-	vaultRole  = regexp.MustCompile(`^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$`)
-	vaultMount = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*$`)
+	vaultRole  = formOf(`^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$`)
+	vaultMount = formOf(`^[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*$`)
 )
 
 // vaultSkew is clock_skew_leeway's default.
