@@ -15,13 +15,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/writ-run/writ/agent/pull"
 	"github.com/writ-run/writ/command"
 )
 
@@ -107,7 +107,7 @@ func (s Source) Validate() error {
 		}
 	}
 	for i, path := range s.PullPaths {
-		if err := checkPullPath(path); err != nil {
+		if _, err := pull.Parse(path); err != nil {
 			problems = append(problems, fmt.Errorf("pullPaths[%d] %w", i, err))
 		}
 	}
@@ -136,43 +136,6 @@ func (e Events) validate() error {
 		problems = append(problems, fmt.Errorf("eventsSend %q: %w", e.Send, err))
 	}
 	return errors.Join(problems...)
-}
-
-// ShownPath is a path of pullPaths as it may be shown: without what goes to the server as a header, or as a password.
-func ShownPath(path string) string {
-	shown, _, headers := strings.Cut(path, "#")
-	if !IsURL(path) {
-		return path
-	}
-	if u, err := url.Parse(shown); err == nil {
-		shown = u.Redacted()
-	}
-	if headers {
-		shown += "#(secret)"
-	}
-	return shown
-}
-
-// IsURL tells a URL of pullPaths from a file.
-func IsURL(path string) bool { return strings.Contains(path, "://") }
-
-// checkPullPath takes a file, or a URL with what may follow it. Its errors never hold what follows.
-func checkPullPath(path string) error {
-	if path == "" {
-		return errors.New("is empty")
-	}
-	if !IsURL(path) {
-		return nil
-	}
-	plain, _, _ := strings.Cut(path, "#")
-	u, err := url.Parse(plain)
-	if err != nil || u.Host == "" {
-		return errors.New("is not a URL")
-	}
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("%q: scheme %q; want a file, http or https", ShownPath(path), u.Scheme)
-	}
-	return nil
 }
 
 // ours are the paths of an agent's own.

@@ -115,19 +115,3 @@ func TestRun(t *testing.T) {
 	same(t, agent.Run{Verification: agent.Verification{JWTRule: "("}, PushTimeout: -1}.Validate(),
 		`jwtRule "(": `, "timeoutPush -1ns is not longer than 0", "timeoutWebhook 0s is not longer than 0")
 }
-
-// TestShownPath: what a server is told in confidence is not shown.
-func TestShownPath(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]string{
-		"/a#b":                          "/a#b",
-		"https://a.example.com/x":       "https://a.example.com/x",
-		"https://a.example.com/x#a:b":   "https://a.example.com/x#(secret)",
-		"https://u:pw@a.example.com/x":  "https://u:xxxxx@a.example.com/x",
-		"https://u:pw@a.example.com/#x": "https://u:xxxxx@a.example.com/#(secret)",
-	} {
-		if got := agent.ShownPath(path); got != want {
-			t.Errorf("%s: got %s, want %s", path, got, want)
-		}
-	}
-}

@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/agent/pull"
 	"github.com/writ-run/writ/internal/nearest"
 	"github.com/writ-run/writ/jsonnet"
 )
@@ -170,7 +170,7 @@ func (l *loader) leaf(at found, value jsontext.Value, from place) {
 			*p = l.located(*p, from.base, f.bare)
 		case *pullPaths:
 			for i, path := range *p.to {
-				if path != "" && !agent.IsURL(path) {
+				if path != "" && !pull.IsURL(path) {
 					(*p.to)[i] = l.located(path, from.base, false)
 				}
 			}

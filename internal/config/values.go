@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/agent/pull"
 	"github.com/writ-run/writ/internal/period"
 )
 
@@ -159,7 +160,7 @@ func (p *pullPaths) UnmarshalJSONFrom(from *jsontext.Decoder) error {
 func (p *pullPaths) shown() any {
 	var shown []string
 	for _, path := range *p.to {
-		shown = append(shown, agent.ShownPath(path))
+		shown = append(shown, pull.Shown(path))
 	}
 	return list(shown)
 }

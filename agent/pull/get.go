@@ -1,0 +1,256 @@
+package pull
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// MaxBytes bounds a body.
+const MaxBytes = 32 << 20
+
+const (
+	timeout      = time.Minute // of one request with its body
+	maxRedirects = 10
+)
+
+// ErrUnchanged means that what is there is what was got before.
+var ErrUnchanged = errors.New("not modified")
+
+// ErrMissing means that there is no such file.
+var ErrMissing = errors.New("there is no such file")
+
+// Seen is by what a body is known again. It is kept for a body that is of use, and for no other.
+type Seen struct {
+	etag, modified string
+	file           stamp
+}
+
+// stamp is by what a file is known again.
+type stamp struct {
+	device, inode    uint64
+	size             int64
+	modified, change syscall.Timespec
+}
+
+// Getter gets bodies. It is safe for concurrent use.
+type Getter struct {
+	Client  *http.Client  // nil: one of its own. Its CheckRedirect does not count
+	Timeout time.Duration // of one request with its body; 0: a minute
+
+	once       sync.Once
+	unverified *http.Client // does not look at certificates
+	problem    error        // of making it
+}
+
+// Get returns a body, or ErrUnchanged where it is the one that was seen. Its errors hold nothing that a server said but
+// the status.
+func (g *Getter) Get(ctx context.Context, p Place, seen Seen) ([]byte, Seen, error) {
+	if p.url == nil {
+		return getFile(p.path, seen)
+	}
+	limit := g.Timeout
+	if limit == 0 {
+		limit = timeout
+	}
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	body, now, err := g.fetch(within, p, seen)
+	if err != nil && ctx.Err() == nil && within.Err() != nil {
+		return nil, Seen{}, fmt.Errorf("no whole answer within %s", limit)
+	}
+	return body, now, err
+}
+
+// getFile reads a regular file; it never waits for the other end of a pipe.
+func getFile(path string, seen Seen) ([]byte, Seen, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, Seen{}, ErrMissing
+	}
+	if err != nil {
+		return nil, Seen{}, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, Seen{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, Seen{}, errors.New("is no regular file")
+	}
+	now := Seen{file: stampOf(info)}
+	if now == seen {
+		return nil, seen, ErrUnchanged
+	}
+	body, err := read(file)
+	return body, now, err
+}
+
+func stampOf(info os.FileInfo) stamp {
+	s, is := info.Sys().(*syscall.Stat_t)
+	if !is {
+		return stamp{}
+	}
+	return stamp{uint64(s.Dev), s.Ino, s.Size, s.Mtim, s.Ctim}
+}
+
+func read(from io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(from, MaxBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > MaxBytes {
+		return nil, fmt.Errorf("has more than %d bytes", MaxBytes)
+	}
+	return body, nil
+}
+
+// fetch asks a web server. What it packs is unpacked by the transport as it is read, and so within the bound.
+func (g *Getter) fetch(ctx context.Context, p Place, seen Seen) ([]byte, Seen, error) {
+	client, err := g.client(p)
+	if err != nil {
+		return nil, Seen{}, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url.String(), nil)
+	if err != nil {
+		return nil, Seen{}, errors.New("is not a URL")
+	}
+	request.Header.Set("Accept", "application/jwt, text/plain, */*;q=0.1")
+	for name, values := range p.header {
+		request.Header[name] = values
+		if name == "Host" {
+			request.Host = values[0]
+		}
+	}
+	if seen.etag != "" {
+		request.Header.Set("If-None-Match", seen.etag)
+	}
+	if seen.modified != "" {
+		request.Header.Set("If-Modified-Since", seen.modified)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, Seen{}, fetchProblem(err)
+	}
+	defer response.Body.Close()
+	switch {
+	case response.StatusCode == http.StatusNotModified && seen != (Seen{}):
+		return nil, seen, ErrUnchanged
+	case response.StatusCode != http.StatusOK:
+		return nil, Seen{}, fmt.Errorf("the server answers with status %d", response.StatusCode)
+	}
+	body, err := read(response.Body)
+	if err != nil {
+		return nil, Seen{}, fetchProblem(err)
+	}
+	now := Seen{etag: bounded(response.Header.Get("ETag")), modified: bounded(response.Header.Get("Last-Modified"))}
+	return body, now, nil
+}
+
+// bounded drops what no server has a reason to send.
+func bounded(validator string) string {
+	if len(validator) > 1<<10 {
+		return ""
+	}
+	return validator
+}
+
+// client is the one for a place.
+func (g *Getter) client(p Place) (*http.Client, error) {
+	own := &http.Client{}
+	if g.Client != nil {
+		*own = *g.Client
+	}
+	if p.skipVerify {
+		g.once.Do(func() { g.unverified, g.problem = unverified(own) })
+		if g.problem != nil {
+			return nil, g.problem
+		}
+		*own = *g.unverified
+	}
+	own.CheckRedirect = func(next *http.Request, before []*http.Request) error { return follow(next, before, p.header) }
+	return own, nil
+}
+
+func unverified(like *http.Client) (*http.Client, error) {
+	transport := like.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	known, is := transport.(*http.Transport)
+	if !is {
+		return nil, errors.New("skipVerify is not possible here")
+	}
+	known = known.Clone()
+	if known.TLSClientConfig == nil {
+		known.TLSClientConfig = &tls.Config{}
+	}
+	known.TLSClientConfig.InsecureSkipVerify = true // as its user asked: what is got is signed
+	client := *like
+	client.Transport = known
+	return &client, nil
+}
+
+// redirectError is a redirect that is not followed.
+type redirectError string
+
+func (e redirectError) Error() string { return string(e) }
+
+// follow decides on a redirect, and takes what is secret from a request to another host.
+func follow(next *http.Request, before []*http.Request, header http.Header) error {
+	first, last := before[0].URL, before[len(before)-1].URL
+	switch {
+	case len(before) > maxRedirects:
+		return redirectError(fmt.Sprintf("more than %d redirects", maxRedirects))
+	case next.URL.Host == "" || next.URL.Scheme != "http" && next.URL.Scheme != "https":
+		return redirectError("a redirect leads to what is no http or https URL")
+	case last.Scheme == "https" && next.URL.Scheme != "https":
+		return redirectError("a redirect leads from https to http")
+	}
+	next.Header.Del("Referer")
+	if !sameServer(first, next.URL) {
+		for name := range header {
+			next.Header.Del(name)
+		}
+		next.Header.Del("Authorization") // of a password in the URL
+	}
+	return nil
+}
+
+// sameServer is true where both are one host, by a connection that is no less private.
+func sameServer(a, b *url.URL) bool {
+	return strings.EqualFold(a.Host, b.Host) && a.Scheme == b.Scheme || strings.EqualFold(a.Hostname(), b.Hostname()) && a.Port() == "" && b.Port() == "" && b.Scheme == "https"
+}
+
+// fetchProblem is an error without the URL, which may hold a secret, and without what the server said.
+func fetchProblem(err error) error {
+	var redirect redirectError
+	var network *net.OpError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &redirect):
+		return redirect
+	case errors.As(err, &certificate):
+		return certificate
+	case errors.As(err, &network):
+		return network
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the server closed the connection before its answer was whole")
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case strings.HasPrefix(err.Error(), "has more than "):
+		return err
+	}
+	return errors.New("what the server answers is not understood")
+}

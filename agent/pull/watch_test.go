@@ -1,0 +1,114 @@
+package pull_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/writ-run/writ/agent/pull"
+)
+
+// patience is far more than any machine needs.
+const patience = time.Minute
+
+// TestWatch: however a file becomes another one, it is told; and of no other directory.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	w, err := pull.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	directory := filepath.Join(t.TempDir(), "orders")
+	path := filepath.Join(directory, "web.jwt")
+	told := make(chan struct{}, 100)
+	changed := func() { told <- struct{}{} }
+	if _, err := w.Watch(path, changed); err == nil {
+		t.Error("a directory that is not there is watched")
+	}
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stop, err := w.Watch(path, changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "x")
+	for name, change := range map[string]func() error{
+		"written":  func() error { return os.WriteFile(path, []byte("a"), 0o600) },
+		"linked":   func() error { return os.Symlink(other, filepath.Join(directory, "link")) },
+		"readable": func() error { return os.Chmod(path, 0o644) },
+		"renamed": func() error {
+			temporary := filepath.Join(directory, "temporary")
+			if err := os.WriteFile(temporary, []byte("b"), 0o600); err != nil {
+				return err
+			}
+			return os.Rename(temporary, path)
+		},
+	} {
+		drain(told)
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		hear(t, name, told)
+	}
+	drain(told)
+	if err := os.RemoveAll(directory); err != nil {
+		t.Fatal(err)
+	}
+	hear(t, "the directory is gone", told)
+	stop()
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if stop, err = w.Watch(path, changed); err != nil {
+		t.Fatal(err)
+	}
+	drain(told)
+	write(t, path, "again")
+	hear(t, "in the new directory", told)
+
+	second := make(chan struct{}, 100)
+	stopSecond, err := w.Watch(filepath.Join(directory, "other.jwt"), func() { second <- struct{}{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	stop()
+	write(t, path, "once more")
+	hear(t, "the other one", second)
+	drain(told)
+	drain(second)
+	stopSecond()
+	write(t, path, "nobody hears it")
+	sentinel := make(chan struct{}, 100)
+	elsewhere := t.TempDir()
+	if _, err := w.Watch(filepath.Join(elsewhere, "x"), func() { sentinel <- struct{}{} }); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(elsewhere, "x"), "x")
+	hear(t, "elsewhere", sentinel) // what came before it has been read by now
+	if len(told)+len(second) != 0 {
+		t.Error("who has stopped is told")
+	}
+}
+
+func hear(t *testing.T, what string, told <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-told:
+	case <-time.After(patience):
+		t.Fatalf("%s: nobody was told", what)
+	}
+}
+
+func drain(told <-chan struct{}) {
+	for {
+		select {
+		case <-told:
+		default:
+			return
+		}
+	}
+}
