@@ -184,6 +184,31 @@ func TestNeverEnds(t *testing.T) {
 	}
 }
 
+// TestStop lets what runs end by itself, with its change after its check, and starts nothing else.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	for name, list := range map[string]command.List{
+		"in the check":  {{ID: "hostile", Check: "echo ready; false", Change: "echo last"}},
+		"in the change": {{ID: "hostile", Always: true, Change: "echo ready; echo last"}},
+	} {
+		m := newMachine(t)
+		stop, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		m.Sink, m.Stop = await{cancel}, stop
+		p, err := command.Diff(nil, append(list, always("touch never")[1:]...), command.Change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := m.Run(t.Context(), p)
+		if !errors.Is(err, context.Canceled) || err.Error() != "aborted: context canceled" {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if got := strings.Join(states(r), ","); got != "hostile changed,next skipped" || !strings.HasSuffix(r.Outcomes[0].Change.Output.String(), "last\n") {
+			t.Errorf("%s: %s, %+v", name, got, r.Outcomes[0].Change)
+		}
+	}
+}
+
 // TestTimeout ends one script alone, as a failure.
 func TestTimeout(t *testing.T) {
 	t.Parallel()

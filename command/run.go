@@ -26,6 +26,7 @@ type Runner struct {
 	Env     map[string]string // variables that every Command sees, as ETCHA_EVENT_NAME
 	Environ []string          // what envInherit inherits; nil: this process's
 	Timeout time.Duration     // of one script; 0: none. How it is ended is the runtime's to say
+	Stop    context.Context   // when it ends, the Command that runs may end by itself, and no other starts; nil: never
 	Dir     string            // where files with long values are made; empty: the directory for temporary files
 	Source  string            // the Job of journal entries
 	Sink    journal.Sink      // nil: none
@@ -34,7 +35,8 @@ type Runner struct {
 }
 
 // Run runs a plan. The Result is complete whatever happens. The error says which Commands failed (*FailedError, joined), or
-// holds ctx's error where the run was ended: the script that ran then has been ended, and no other was started.
+// holds the error of ctx, or of Stop, where the run was ended: with ctx the script that ran then has been ended too, and no other was
+// started.
 func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
 	if r.Environ == nil {
 		r.Environ = os.Environ()
@@ -143,7 +145,7 @@ func (r *run) step(at int) {
 	}
 	r.result.Outcomes = append(r.result.Outcomes, Outcome{Action: step.Action, Parent: step.Parent, ID: step.ID, By: by})
 	t := &turn{Step: step, at: at, name: step.Name(), setOff: setOff, outcome: &r.result.Outcomes[len(r.result.Outcomes)-1]}
-	r.aborted = r.aborted || r.ctx.Err() != nil
+	r.aborted = r.aborted || r.ended() != nil
 	if r.aborted || r.failed && !r.rescue[at] && !step.command.Always {
 		t.outcome.State = Skipped
 		r.finish(t)
@@ -321,10 +323,18 @@ func (r *run) finish(t *turn) {
 	r.tell(entry)
 }
 
+// ended is why no Command may start any more; nil: it may.
+func (r *run) ended() error {
+	if err := r.ctx.Err(); err != nil || r.Stop == nil {
+		return err
+	}
+	return r.Stop.Err()
+}
+
 // problem is the error of the run.
 func (r *run) problem() error {
 	if r.aborted {
-		r.failures = append(r.failures, fmt.Errorf("aborted: %w", r.ctx.Err()))
+		r.failures = append(r.failures, fmt.Errorf("aborted: %w", r.ended()))
 	}
 	return errors.Join(r.failures...)
 }
