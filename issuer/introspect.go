@@ -4,18 +4,14 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"golang.org/x/time/rate"
-
+	"github.com/writ-run/writ/internal/listen"
 	"github.com/writ-run/writ/token"
 	"github.com/writ-run/writ/workload"
 )
@@ -27,16 +23,16 @@ const maxIntrospect = 2 * token.DefaultMaxBytes
 // stranger is one bit: only where the signature holds does it say why.
 type introspection struct {
 	issuer  *Issuer
-	limiter *limiter
+	limiter *listen.Limiter
 }
 
 func newIntrospection(i *Issuer) *introspection {
-	return &introspection{i, newLimiter(i.config.Rate, i.now)}
+	return &introspection{i, listen.NewLimiter(i.config.Rate, max(1, int(i.config.Rate)), i.now)}
 }
 
 func (h *introspection) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if wait := h.limiter.wait(r.RemoteAddr); wait > 0 {
+	if wait := h.limiter.Wait(r.RemoteAddr); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 		h.issuer.metrics.count(introspected("rate_limited"))
 		refuse(w, http.StatusTooManyRequests, "rate_limited", "too many introspections from this address")
@@ -218,79 +214,4 @@ func inactive(reason, detail string) []byte {
 		return []byte(`{"active":false}`)
 	}
 	return body
-}
-
-// maxPeers bounds the addresses that the limiter remembers.
-const maxPeers = 8192
-
-// limiter bounds the requests of each peer address; IPv6 addresses count by their /64.
-type limiter struct {
-	rate rate.Limit
-	now  func() time.Time
-
-	mu    sync.Mutex
-	peers map[netip.Prefix]*rate.Limiter
-}
-
-func newLimiter(perSecond float64, now func() time.Time) *limiter {
-	return &limiter{rate: rate.Limit(perSecond), now: now, peers: map[netip.Prefix]*rate.Limiter{}}
-}
-
-// wait is how long a peer must wait; 0: not at all.
-func (l *limiter) wait(remote string) time.Duration {
-	now := l.now()
-	reservation := l.of(peer(remote), now).ReserveN(now, 1)
-	delay := reservation.DelayFrom(now)
-	if delay > 0 {
-		reservation.CancelAt(now)
-	}
-	return delay
-}
-
-func (l *limiter) of(p netip.Prefix, now time.Time) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if known := l.peers[p]; known != nil {
-		return known
-	}
-	if len(l.peers) >= maxPeers {
-		burst := float64(l.burst())
-		for other, bucket := range l.peers { // a full bucket is as good as a new one
-			if bucket.TokensAt(now) >= burst {
-				delete(l.peers, other)
-			}
-		}
-		for other := range l.peers { // under attack from many addresses, some are forgotten
-			if len(l.peers) < maxPeers {
-				break
-			}
-			delete(l.peers, other)
-		}
-	}
-	made := rate.NewLimiter(l.rate, l.burst())
-	l.peers[p] = made
-	return made
-}
-
-func (l *limiter) burst() int { return max(1, int(l.rate)) }
-
-// peer is the network that counts as one peer.
-func peer(remote string) netip.Prefix {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	bits := 32
-	if address = address.Unmap().WithZone(""); address.Is6() {
-		bits = 64
-	}
-	prefix, err := address.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return prefix
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/writ-run/writ/internal/listen"
 	"github.com/writ-run/writ/issuer"
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/key/atrest"
@@ -24,7 +25,7 @@ type bounded struct {
 	address string
 }
 
-func newBounded(t *testing.T, b bounds) *bounded {
+func newBounded(t *testing.T, b listen.Bounds) *bounded {
 	t.Helper()
 	directory := t.TempDir()
 	sealer, err := atrest.OpenSealer(filepath.Join(directory, "identity"))
@@ -52,8 +53,8 @@ func newBounded(t *testing.T, b bounds) *bounded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := b.server(handler, slog.New(slog.DiscardHandler))
-	go web.Serve(b.limit(listener))
+	web := b.Server(handler, slog.New(slog.DiscardHandler))
+	go web.Serve(b.Limit(listener))
 	t.Cleanup(func() { web.Close() })
 	return &bounded{t, listener.Addr().String()}
 }
@@ -87,8 +88,8 @@ func (b *bounded) ended(connection net.Conn) (status string) {
 // TestSlowClients: a client that stops in the middle, at whatever place, is hung up on.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
-	brief := publicBounds()
-	brief.header, brief.read, brief.write, brief.idle = 100*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
+	brief := listen.PublicBounds()
+	brief.Header, brief.Read, brief.Write, brief.Idle = 100*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
 	b := newBounded(t, brief)
 	for name, test := range map[string]struct{ text, want string }{
 		"says nothing":         {"", ""},
@@ -110,8 +111,8 @@ func TestSlowClients(t *testing.T) {
 // TestClientThatDoesNotRead asks on and on, and reads nothing: the server does not keep its answers, and hangs up.
 func TestClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
-	brief := publicBounds()
-	brief.write = 200 * time.Millisecond
+	brief := listen.PublicBounds()
+	brief.Write = 200 * time.Millisecond
 	b := newBounded(t, brief)
 	connection := b.send("")
 	request := []byte("GET /.well-known/openid-configuration HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -127,7 +128,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 // TestHeaderFlood: a header without end is refused before it takes memory.
 func TestHeaderFlood(t *testing.T) {
 	t.Parallel()
-	b := newBounded(t, publicBounds())
+	b := newBounded(t, listen.PublicBounds())
 	line := "X-Flood: " + strings.Repeat("a", 1000) + "\r\n"
 	for name, flood := range map[string]string{"lines": line, "one line": "a"} {
 		t.Run(name, func(t *testing.T) {
@@ -163,8 +164,8 @@ func TestHeaderFlood(t *testing.T) {
 // TestHalfOpenConnections fill what may be open at once. Others wait, and are answered as soon as one is given up.
 func TestHalfOpenConnections(t *testing.T) {
 	t.Parallel()
-	few := publicBounds()
-	few.conns, few.header = 8, 500*time.Millisecond
+	few := listen.PublicBounds()
+	few.Conns, few.Header = 8, 500*time.Millisecond
 	b := newBounded(t, few)
 	for range 20 {
 		b.send("GET /healthz HTTP/1.1\r\nHo")
@@ -182,7 +183,7 @@ func TestHalfOpenConnections(t *testing.T) {
 // TestEveryBoundIsSet: zero is no bound at all.
 func TestEveryBoundIsSet(t *testing.T) {
 	t.Parallel()
-	value := reflect.ValueOf(publicBounds())
+	value := reflect.ValueOf(listen.PublicBounds())
 	for i := range value.NumField() {
 		if value.Field(i).Int() <= 0 {
 			t.Errorf("%s is %d", value.Type().Field(i).Name, value.Field(i).Int())

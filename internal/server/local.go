@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/writ-run/writ/internal/config"
+	"github.com/writ-run/writ/internal/listen"
 	"github.com/writ-run/writ/issuer"
 )
 
@@ -41,10 +42,10 @@ func OpenLocal(c config.Config, log *slog.Logger) (*Local, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Local{opened: opened, web: publicBounds().server(handler, log), stop: stop}
+	l := &Local{opened: opened, web: listen.PublicBounds().Server(handler, log), stop: stop}
 	l.keep.Go(func() error { opened.ring.Keep(ctx); return nil })
 	go func() {
-		if err := l.web.Serve(publicBounds().limit(listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := l.web.Serve(listen.PublicBounds().Limit(listener)); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the issuer of this run no longer answers", "error", err)
 		}
 	}()

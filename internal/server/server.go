@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/writ-run/writ/internal/config"
+	"github.com/writ-run/writ/internal/listen"
 	"github.com/writ-run/writ/issuer"
 	"github.com/writ-run/writ/key/atrest"
 )
@@ -56,8 +57,8 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 			return err
 		}
 	}
-	bounds := publicBounds()
-	webListener, err := overTLS(bounds.limit(listener), c, log)
+	bounds := listen.PublicBounds()
+	webListener, err := overTLS(bounds.Limit(listener), c, log)
 	if err != nil {
 		return err
 	}
@@ -82,10 +83,10 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 	socket := issuer.NewSocket(opened.issuer, uint32(os.Geteuid()), allow)
 
 	servers, ctx := errgroup.WithContext(ctx)
-	web := bounds.server(public, log)
+	web := bounds.Server(public, log)
 	runs := &http.Server{ // its answers stream for as long as a run lives, so that they have no write timeout
 		Handler: socket, ConnContext: issuer.PeerContext, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: bounds.header, IdleTimeout: bounds.idle, MaxHeaderBytes: bounds.headerBytes,
+		ReadHeaderTimeout: bounds.Header, IdleTimeout: bounds.Idle, MaxHeaderBytes: bounds.HeaderBytes,
 	}
 	servers.Go(func() error { opened.ring.Keep(ctx); return nil })
 	serve(servers, web, webListener)

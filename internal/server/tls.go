@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"sync"
-	"time"
 
 	"github.com/writ-run/writ/internal/config"
+	"github.com/writ-run/writ/internal/listen"
 )
 
 // overTLS answers https on a listener where a certificate is configured.
@@ -17,72 +15,11 @@ func overTLS(listener net.Listener, c config.Config, log *slog.Logger) (net.List
 	if c.Server.TLSCert == "" {
 		return listener, nil
 	}
-	pair := &pair{certificate: c.Server.TLSCert, key: c.Server.TLSKey, log: log}
-	if err := pair.load(); err != nil {
-		return nil, c.Blame(fmt.Errorf("server.tlsCert %q with server.tlsKey %q: %w", pair.certificate, pair.key, err))
+	pair, err := listen.OpenPair(c.Server.TLSCert, c.Server.TLSKey, log)
+	if err != nil {
+		return nil, c.Blame(fmt.Errorf("server.tlsCert %q with server.tlsKey %q: %w", c.Server.TLSCert, c.Server.TLSKey, err))
 	}
 	return tls.NewListener(listener, &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: pair.get,
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: pair.Get,
 	}), nil
-}
-
-// pair is a certificate with its key, in two files that are read anew when either changes: certificates are short-lived,
-// and an issuer that has to be restarted for one loses its runs.
-//
-//	handshake -> a file has changed? -> load -> it does not fit: keep the last one, log once for each change
-type pair struct {
-	certificate, key string // paths
-	log              *slog.Logger
-
-	mu     sync.Mutex
-	seen   [2]stamp // of the files that were read last
-	loaded *tls.Certificate
-}
-
-// stamp tells a file from what it was: replacing it changes the inode, writing to it time or size.
-type stamp struct {
-	modified time.Time
-	size     int64
-	file     os.FileInfo
-}
-
-func stampOf(path string) stamp {
-	info, err := os.Stat(path)
-	if err != nil {
-		return stamp{}
-	}
-	return stamp{info.ModTime(), info.Size(), info}
-}
-
-func (s stamp) same(other stamp) bool {
-	if s.file == nil || other.file == nil {
-		return s.file == nil && other.file == nil
-	}
-	return s.modified.Equal(other.modified) && s.size == other.size && os.SameFile(s.file, other.file)
-}
-
-// load reads both files. The stamps are taken first, so that a change while they are read is seen the next time.
-func (p *pair) load() error {
-	p.seen = [2]stamp{stampOf(p.certificate), stampOf(p.key)}
-	loaded, err := tls.LoadX509KeyPair(p.certificate, p.key)
-	if err != nil {
-		return err
-	}
-	p.loaded = &loaded
-	return nil
-}
-
-// get is tls.Config.GetCertificate.
-func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now := [2]stamp{stampOf(p.certificate), stampOf(p.key)}; now[0].same(p.seen[0]) && now[1].same(p.seen[1]) {
-		return p.loaded, nil
-	}
-	if err := p.load(); err != nil {
-		p.log.Error("the changed certificate is not used; the last one is kept", "certificate", p.certificate, "key", p.key, "error", err)
-		return p.loaded, nil
-	}
-	p.log.Info("the changed certificate is used", "certificate", p.certificate)
-	return p.loaded, nil
 }
