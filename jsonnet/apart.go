@@ -117,12 +117,14 @@ func (c *apart) why(l Limits, err error, died string) string {
 	switch {
 	case strings.Contains(said, "stack exceeds"):
 		return fmt.Sprintf("the evaluation needs more than %d bytes of stack (the limit of stack)", goStack)
-	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"):
+	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"),
+		strings.Contains(said, "pthread_create failed"), strings.Contains(said, "failed to create new OS thread"): // a stack is memory too
 		return fmt.Sprintf("the evaluation needs more than %d bytes of memory (the limit of memory)", l.Memory)
 	case strings.Contains(said, "fatal error"), strings.Contains(said, "SIGSEGV"): // how Go's runtime ends where it has no memory even for its own
 		return fmt.Sprintf("the evaluator broke: %s; most likely it needs more than %d bytes of memory (the limit of memory)", died, l.Memory)
 	case said != "":
-		return fmt.Sprintf("the evaluator broke: %s: %s", died, oneLine(said))
+		first, _, _ := strings.Cut(strings.TrimSpace(said), "\n") // below it the runtime shows its own state
+		return fmt.Sprintf("the evaluator broke: %s: %s", died, oneLine(first))
 	}
 	return fmt.Sprintf("the evaluator broke: %s: %v", died, err)
 }
