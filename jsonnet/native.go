@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/google/go-jsonnet"
 	"github.com/google/go-jsonnet/ast"
@@ -113,14 +112,13 @@ const nativeFile = "<native>"
 //go:embed native.libsonnet
 var nativeText string
 
-// nativeTree is native.libsonnet, parsed once. Evaluators only read trees.
-var nativeTree = sync.OnceValue(func() ast.Node {
-	node, err := jsonnet.SnippetToAST(nativeFile, nativeText)
-	if err != nil {
-		panic(err) // it is ours, and the tests evaluate it
-	}
-	return node
-})
+var nativeContents = jsonnet.MakeContents(nativeText)
+
+// nativeImport imports native.libsonnet from itself, which no program does. It is parsed where a program uses it: most do not.
+var nativeImport = &ast.Import{
+	NodeBase: ast.NodeBase{LocRange: ast.LocationRange{FileName: nativeFile}},
+	File:     &ast.LiteralString{Value: nativeFile},
+}
 
 // teach gives an evaluator the native functions.
 func (s *session) teach(vm *jsonnet.VM) {
@@ -136,5 +134,5 @@ func (s *session) teach(vm *jsonnet.VM) {
 			return f.call(s, arguments)
 		}})
 	}
-	vm.ExtNode(nativeFile, nativeTree())
+	vm.ExtNode(nativeFile, nativeImport)
 }

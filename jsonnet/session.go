@@ -115,6 +115,9 @@ func (m *machine) evaluate() (text string, err error) {
 // Import is what the evaluator calls, over and over for one file. A file that speaks of native functions is parsed here
 // already, so that its calls can be led to ours before it is evaluated; the evaluator then uses the same tree.
 func (m *machine) Import(from, path string) (jsonnet.Contents, string, error) {
+	if from == nativeFile && path == nativeFile {
+		return nativeContents, nativeFile, nil
+	}
 	text, found, err := m.text(from, path)
 	if err != nil || m.seen[found] {
 		return text, found, err
