@@ -1,4 +1,4 @@
-// Package api is what goes over Writ's two Unix sockets: the structs, and the Client of the issuer's.
+// Package api is what goes over Writ's two Unix sockets and to its agents: the structs, and the Client of the issuer's.
 //
 // The issuer's socket registers and mints for any run that its peer may claim, and is never given to one:
 //
@@ -9,6 +9,8 @@
 //	GET    /v1/health           204
 //
 // A run's own api.sock speaks for that run alone: POST /identity, IdentityRequest -> IdentityAnswer.
+//
+// An agent takes orders over the network, from whoever can sign them (push.go): POST /etcha/v1/push/{source} -> Pushed.
 package api
 
 import (

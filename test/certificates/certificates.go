@@ -57,15 +57,12 @@ func New(t testing.TB) *Authority {
 func (a *Authority) Issue(t testing.TB, serial int64) (certificateFile, keyFile string) {
 	t.Helper()
 	key := newKey(t)
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+	der := a.Sign(t, &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, a.certificate, key.Public(), a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}, key.Public())
 	private, err := x509.MarshalECPrivateKey(key) // kube-apiserver takes no other form as the key of service accounts
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +72,16 @@ func (a *Authority) Issue(t testing.TB, serial int64) (certificateFile, keyFile 
 	write(t, certificateFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	write(t, keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}))
 	return certificateFile, keyFile
+}
+
+// Sign returns a certificate (DER) as the template says, for a public key.
+func (a *Authority) Sign(t testing.TB, template *x509.Certificate, public any) []byte {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, public, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {

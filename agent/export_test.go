@@ -1,0 +1,22 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/writ-run/writ/internal/listen"
+)
+
+// Hurry shortens what a client may take, and the time between signs of life. It is called before Apply.
+func (s *Server) Hurry(bound, beat time.Duration) {
+	b := listen.PublicBounds()
+	b.Header, b.Read, b.Write, b.Idle = bound, bound, bound, bound
+	s.bind(b)
+	s.beat = beat
+}
+
+// Held is how much of bodies is held now.
+func (s *Server) Held() int64 {
+	s.bodies.mu.Lock()
+	defer s.bodies.mu.Unlock()
+	return s.bodies.held
+}

@@ -1,0 +1,94 @@
+package agent
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The bounds of bodies of which nobody knows yet whether they are worth anything.
+const (
+	freeBody    = 64 << 10  // of each, whatever else is held
+	maxBodies   = 256 << 20 // beyond that, of all
+	maxOfPeer   = 64 << 20  // of these, of one peer
+	slowestBody = 256 << 10 // bytes a second, once the time for every request is over
+)
+
+// bodies counts what is held of bodies.
+type bodies struct {
+	mu    sync.Mutex
+	held  int64
+	peers map[string]int64
+}
+
+func newBodies() bodies { return bodies{peers: map[string]int64{}} }
+
+// take counts n bytes more of a peer's, where there is room for them.
+func (b *bodies) take(peer string, n int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held+n > maxBodies || b.peers[peer]+n > maxOfPeer {
+		return false
+	}
+	b.held += n
+	b.peers[peer] += n
+	return true
+}
+
+func (b *bodies) give(peer string, n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held -= n
+	if b.peers[peer] -= n; b.peers[peer] == 0 {
+		delete(b.peers, peer)
+	}
+}
+
+// body is one that was read; it counts as held until release.
+type body struct {
+	data    []byte
+	release func()
+}
+
+// body reads the request's, of at most limit bytes. The status is why it could not: 413, 503 where too much is held
+// already, 400 where it broke off or came too slowly.
+func (e *exchange) body(limit int64) (read body, status int) {
+	defer e.hurried()
+	if e.r.ContentLength > limit {
+		return body{}, http.StatusRequestEntityTooLarge
+	}
+	var taken int64
+	release := func() { e.bodies.give(e.peer, taken) }
+	began := time.Now()
+	data := make([]byte, 0, max(1, min(limit+1, freeBody)))
+	for {
+		if len(data) == cap(data) {
+			grown := min(2*int64(cap(data)), limit+1)
+			if e.r.ContentLength > 0 { // known: no byte more than that, and one to see the end
+				grown = min(grown, e.r.ContentLength+1)
+			}
+			if !e.bodies.take(e.peer, grown-taken) {
+				release()
+				return body{}, http.StatusServiceUnavailable
+			}
+			taken = grown
+			data = append(make([]byte, 0, grown), data...)
+		}
+		allowed := e.bounds.Read + time.Duration(len(data)/slowestBody)*time.Second
+		_ = e.control.SetReadDeadline(began.Add(allowed)) // a writer of a test has none
+		n, err := e.r.Body.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			release()
+			return body{}, http.StatusRequestEntityTooLarge
+		case errors.Is(err, io.EOF):
+			return body{data, release}, 0
+		case err != nil:
+			release()
+			return body{}, http.StatusBadRequest
+		}
+	}
+}

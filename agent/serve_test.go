@@ -1,0 +1,536 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/api"
+	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/journal"
+)
+
+// receiver is an agent that takes the order "good", and does with it what the test says.
+type receiver struct {
+	run func(ctx context.Context, p agent.Push) (agent.Outcome, error) // nil: one Command was changed
+
+	mu    sync.Mutex
+	taken []agent.Push
+	hooks []agent.Webhook
+}
+
+func (r *receiver) Push(ctx context.Context, p agent.Push) (agent.Outcome, error) {
+	r.mu.Lock()
+	r.taken = append(r.taken, p)
+	r.mu.Unlock()
+	switch {
+	case string(p.Token) == "old":
+		return agent.Outcome{}, &agent.OlderError{IssuedAt: time.Unix(10, 0), Mark: time.Unix(20, 0), Now: time.Unix(30, 0)}
+	case string(p.Token) != "good":
+		return agent.Outcome{}, fmt.Errorf("%w: signature: it does not hold", agent.ErrRefused)
+	case r.run != nil:
+		return r.run(ctx, p)
+	}
+	return changed("a", "hello\n"), nil
+}
+
+func (r *receiver) Webhook(_ context.Context, w agent.Webhook) (agent.Reply, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hooks = append(r.hooks, w)
+	return agent.Reply{Body: []byte("hooked"), ContentType: "text/html"}, w.Query != "nobody"
+}
+
+func (r *receiver) Metrics(w io.Writer) error {
+	_, err := io.WriteString(w, "etcha_sources_total 1\n")
+	return err
+}
+
+func (r *receiver) pushes() []agent.Push {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]agent.Push{}, r.taken...)
+}
+
+// changed is the outcome of one Command that was changed.
+func changed(id, output string) agent.Outcome {
+	x := command.Execution{Output: command.Output{Head: []byte(output), Size: int64(len(output))}, Duration: time.Second}
+	return agent.Outcome{Result: command.Result{Mode: command.Change, Outcomes: []command.Outcome{{Action: command.Change, ID: id, State: command.Changed, Change: &x}}}}
+}
+
+// front is a server over TLS with a client that trusts it.
+type front struct {
+	*agent.Server
+	t        testing.TB
+	receiver *receiver
+	url      string
+	client   *http.Client
+	log      *logged
+	config   agent.ServerConfig
+}
+
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(data []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(data)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// newFront serves the source web and the webhook /hook, with what the test changes of the configuration.
+func newFront(t testing.TB, r *receiver, change ...func(*agent.ServerConfig)) *front {
+	t.Helper()
+	return newHurriedFront(t, r, 30*time.Second, 15*time.Second, change...)
+}
+
+// newHurriedFront has other bounds than the usual.
+func newHurriedFront(t testing.TB, r *receiver, bound, beat time.Duration, change ...func(*agent.ServerConfig)) *front {
+	t.Helper()
+	f := &front{t: t, receiver: r, log: &logged{}, config: agent.ServerConfig{
+		HTTP:       agent.HTTPServer{ListenAddress: "127.0.0.1:0", SelfSignedCertificate: true},
+		MetricsKey: "m3trics",
+		Sources: map[string]*agent.Source{
+			"web": {AllowPush: true}, "größe b": {AllowPush: true}, "pulled": {}, "hooked": {WebhookPaths: []string{"/hook", "/a b"}},
+		},
+		StateDir: filepath.Join(t.TempDir(), "state"),
+	}}
+	for _, c := range change {
+		c(&f.config)
+	}
+	f.Server = agent.NewServer(r, slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	f.Hurry(bound, beat)
+	listening, err := f.Apply(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.url = "https://" + listening.Address
+	if listening.Fingerprint == "" {
+		f.url = "http://" + listening.Address
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	f.client = &http.Client{Transport: transport}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := f.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// do makes a request and reads its whole answer.
+func (f *front) do(method, path, body string, header ...string) (*http.Response, string) {
+	f.t.Helper()
+	request, err := http.NewRequest(method, f.url+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Add(header[i], header[i+1])
+	}
+	answer, err := f.client.Do(request)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return answer, string(text)
+}
+
+func decode(t testing.TB, text string) (p api.Pushed) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return p
+}
+
+func TestPush(t *testing.T) {
+	t.Parallel()
+	r := &receiver{}
+	f := newFront(t, r)
+	answer, text := f.do("POST", "/etcha/v1/push/web", "good")
+	const want = `{"changedIDs":["a"],"changedOutputs":["hello\n"],"err":"","exit":false,"removedIDs":[],"removedOutputs":[],` +
+		`"mode":"change","commands":[{"action":"change","id":"a","state":"changed","seconds":1}]}`
+	if answer.StatusCode != 200 || text != want || answer.ProtoMajor != 2 || answer.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%s %s %s", answer.Proto, answer.Status, text)
+	}
+	if p := r.pushes()[0]; p.Source != "web" || string(p.Token) != "good" || p.Check || p.Plan || p.Only != "" || p.RemoteAddr != "127.0.0.1" || p.Sink != nil {
+		t.Errorf("%+v", p)
+	}
+	for query, want := range map[string]agent.Push{
+		"?check": {Check: true}, "?check=true&plan=1": {Check: true, Plan: true}, "?check=false": {}, "?only=" + url.QueryEscape("a|b"): {Only: "a|b"},
+	} {
+		if answer, text := f.do("POST", "/etcha/v1/push/gr%C3%B6%C3%9Fe%20b"+query, "good"); answer.StatusCode != 200 {
+			t.Errorf("%s: %s %s", query, answer.Status, text)
+		}
+		all := r.pushes()
+		if got := all[len(all)-1]; got.Source != "größe b" || got.Check != want.Check || got.Plan != want.Plan || got.Only != want.Only {
+			t.Errorf("%s: %+v", query, got)
+		}
+	}
+}
+
+// TestPushRefused: what is refused is refused without a word, all but what only who signs orders can see.
+func TestPushRefused(t *testing.T) {
+	t.Parallel()
+	r := &receiver{}
+	f := newFront(t, r)
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		err                string // empty: without a body
+		looked             bool   // at the order
+	}{
+		{"POST", "web", "bad", 404, "", true},
+		{"POST", "web", "", 404, "", true},
+		{"POST", "web", "\x00\xff", 404, "", true},
+		{"POST", "nobody", "good", 404, "", false},
+		{"POST", "pulled", "good", 404, "", false},
+		{"POST", "hooked", "good", 404, "", false},
+		{"POST", "", "good", 404, "", false},
+		{"POST", "web/", "good", 404, "", false},
+		{"POST", "web%2f", "good", 404, "", false},
+		{"POST", "../push/web", "good", 404, "", false},
+		{"POST", "%2e%2e/push/web", "good", 404, "", false},
+		{"POST", "./web", "good", 404, "", false},
+		{"POST", "/web", "good", 404, "", false},
+		{"POST", "web%00", "good", 404, "", false},
+		{"POST", "WEB", "good", 404, "", false},
+		{"POST", "web;a", "good", 404, "", false},
+		{"POST", strings.Repeat("a", 5000), "good", 404, "", false},
+		{"POST", "web", "old", 409, "the order was made at 1970-01-01T00:00:10Z, and one of 1970-01-01T00:00:20Z was accepted before (the clock says 1970-01-01T00:00:30Z)", true},
+		{"POST", "web?only=(", "good", 400, "parameter only: \"(\": error parsing regexp: missing closing ): `^(?:()$`", false},
+		{"POST", "nobody?only=(", "good", 400, "parameter only: \"(\": error parsing regexp: missing closing ): `^(?:()$`", false},
+		{"POST", "web?only=" + strings.Repeat("a", 4097), "good", 400, "parameter only has 4097 bytes; at most 4096 are taken", false},
+		{"POST", "web?only=a&only=b", "good", 400, `parameter "only" is there twice`, false},
+		{"POST", "web?check=no", "good", 400, `parameter check: "no": want nothing, true or false`, false},
+		{"POST", "web?filter=a", "good", 400, `unknown parameter "filter"; want check, plan or only`, false},
+		{"POST", "web?%zz", "good", 400, "the query cannot be read", false},
+		{"GET", "web", "", 405, "", false},
+		{"HEAD", "nobody", "", 405, "", false},
+		{"PUT", "web", "good", 405, "", false},
+		{"BREW", "web", "good", 405, "", false},
+	} {
+		before := len(r.pushes())
+		answer, text := f.do(test.method, "/etcha/v1/push/"+test.path, test.body)
+		if answer.StatusCode != test.status {
+			t.Errorf("%s %s %q: %s", test.method, test.path, test.body, answer.Status)
+		}
+		switch {
+		case test.err == "" && text != "":
+			t.Errorf("%s %s: answered %q", test.method, test.path, text)
+		case test.err != "" && decode(t, text).Err != test.err:
+			t.Errorf("%s %s: answered %s", test.method, test.path, text)
+		}
+		if looked := len(r.pushes()) > before; looked != test.looked {
+			t.Errorf("%s %s: the order was looked at: %v", test.method, test.path, looked)
+		}
+		if allow := answer.Header.Get("Allow"); (test.status == 405) != (allow == "POST") {
+			t.Errorf("%s: Allow %q", test.path, allow)
+		}
+	}
+}
+
+// TestPushFailed: a Command that failed is 500 with the whole answer; what is masked and long is so in it.
+func TestPushFailed(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 100<<10) + "s3cret"
+	r := &receiver{run: func(context.Context, agent.Push) (agent.Outcome, error) {
+		o := changed("a", long)
+		failed := command.Execution{Exit: 3, Output: command.Output{Head: []byte("no s3cret\xff"), Size: 10}}
+		o.Result.Outcomes = append(o.Result.Outcomes,
+			command.Outcome{Action: command.Remove, Parent: "g", ID: "b", State: command.Removed, Remove: &command.Execution{}},
+			command.Outcome{Action: command.Change, ID: "c", State: command.Failed, By: "a", Check: &failed, Change: &failed},
+			command.Outcome{Action: command.Change, ID: "d", State: command.Skipped},
+		)
+		o.Exit, o.Err = true, &command.FailedError{Name: "c", Phase: command.Change, Exit: 3, Reason: "s3cret"}
+		return o, nil
+	}}
+	f := newFront(t, r, func(c *agent.ServerConfig) {
+		c.Mask = func(source, text string) string { return strings.ReplaceAll(text, "s3cret", "(("+source+"))") }
+	})
+	answer, text := f.do("POST", "/etcha/v1/push/web", "good")
+	got := decode(t, text)
+	if answer.StatusCode != 500 || strings.Contains(text, "s3cret") {
+		t.Errorf("%s %s", answer.Status, text)
+	}
+	if out := got.ChangedOutputs[0]; len(out) > 65<<10 || !strings.HasPrefix(out, "xxx") || !strings.HasSuffix(out, "x((web))") || !strings.Contains(out, "bytes left out") {
+		t.Errorf("%d bytes of output: %.20s", len(out), out)
+	}
+	got.ChangedOutputs = nil
+	want := api.Pushed{
+		ChangedIDs: []string{"a"}, Err: `command "c": change: ((web))`, Exit: true, RemovedIDs: []string{"b"}, RemovedOutputs: []string{""}, Mode: "change",
+		Commands: []api.PushedCommand{
+			{Action: "change", ID: "a", State: "changed", Seconds: 1}, {Action: "remove", Parent: "g", ID: "b", State: "removed"},
+			{Action: "change", ID: "c", State: "failed", By: "a", Exit: 3, Output: "no ((web))\ufffd"}, {Action: "change", ID: "d", State: "skipped"},
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+}
+
+// TestLargestAnswer: whatever an order does, its answer stays within its bound.
+func TestLargestAnswer(t *testing.T) {
+	t.Parallel()
+	r := &receiver{run: func(context.Context, agent.Push) (agent.Outcome, error) {
+		var o agent.Outcome
+		x := command.Execution{Output: command.Output{Head: bytes.Repeat([]byte{1}, 70<<10)}}
+		for range 20_000 {
+			o.Result.Outcomes = append(o.Result.Outcomes, command.Outcome{Action: command.Change, ID: strings.Repeat("\x01", 2000), Parent: "p", State: command.Changed, Change: &x})
+			o.Plan.Steps = append(o.Plan.Steps, command.Step{ID: strings.Repeat("\x01", 2000)})
+		}
+		o.Err = errors.New(strings.Repeat("\x01", 1<<20))
+		return o, nil
+	}}
+	f := newFront(t, r)
+	_, text := f.do("POST", "/etcha/v1/push/web", "good")
+	got := decode(t, text)
+	if len(text) > api.MaxPushed || got.Omitted == 0 || len(got.ChangedIDs) != len(got.ChangedOutputs) || len(got.ChangedIDs) != len(got.Commands) || len(got.Commands) < 100 || len(got.Plan) < 100 {
+		t.Errorf("%d bytes, %d Commands, %d ids, %d steps, %d left out", len(text), len(got.Commands), len(got.ChangedIDs), len(got.Plan), got.Omitted)
+	}
+}
+
+// TestPlanAndCheck are told in the answer.
+func TestPlanAndCheck(t *testing.T) {
+	t.Parallel()
+	plan, err := command.Diff(nil, command.List{{ID: "g", Commands: command.List{{ID: "a", Change: "true"}}}}, command.Change)
+	must(t, err)
+	r := &receiver{run: func(_ context.Context, p agent.Push) (agent.Outcome, error) {
+		if p.Plan {
+			return agent.Outcome{Plan: plan}, nil
+		}
+		return agent.Outcome{Result: command.Result{Mode: command.Check, Outcomes: []command.Outcome{
+			{Action: command.Change, ID: "a", State: command.Drifted, Check: &command.Execution{Exit: 1}},
+			{Action: command.Remove, ID: "b", State: command.Drifted, Check: &command.Execution{}},
+			{Action: command.Change, ID: "c", State: command.Well, Check: &command.Execution{}},
+		}}}, nil
+	}}
+	f := newFront(t, r)
+	_, text := f.do("POST", "/etcha/v1/push/web?plan", "good")
+	if got := decode(t, text); got.Mode != "change" || !reflect.DeepEqual(got.Plan, []api.PushedStep{{Action: "change", Parent: "g", ID: "a", Why: "new"}}) {
+		t.Errorf("%s", text)
+	}
+	answer, text := f.do("POST", "/etcha/v1/push/web?check", "good")
+	if got := decode(t, text); answer.StatusCode != 200 || got.Mode != "check" || !got.Drift || got.ChangedIDs[0] != "a" || got.RemovedIDs[0] != "b" || len(got.Commands) != 3 {
+		t.Errorf("%s", text)
+	}
+}
+
+// events reads a whole answer of events, without signs of life.
+func events(t *testing.T, text string) (names []string, data []string) {
+	t.Helper()
+	for event := range strings.SplitSeq(strings.TrimSuffix(text, "\n\n"), "\n\n") {
+		if strings.HasPrefix(event, ":") {
+			continue
+		}
+		name, value, found := strings.Cut(event, "\ndata: ")
+		if !found || strings.Contains(value, "\n") {
+			t.Fatalf("no event: %q", event)
+		}
+		names, data = append(names, strings.TrimPrefix(name, "event: ")), append(data, value)
+	}
+	return names, data
+}
+
+func TestStream(t *testing.T) {
+	t.Parallel()
+	seen := make(chan struct{})
+	r := &receiver{run: func(_ context.Context, p agent.Push) (agent.Outcome, error) {
+		must(t, p.Sink.Append(journal.Entry{Kind: journal.Start, Job: "web", Step: "a", Text: "change"}))
+		must(t, p.Sink.Append(journal.Entry{Kind: journal.Output, Job: "web", Step: "a", Text: "<one>\ntwo"}))
+		<-seen // what was printed is there while the Command runs
+		must(t, p.Sink.Append(journal.Entry{Kind: journal.Finish, Job: "web", Step: "a", Status: "failed"}))
+		o := changed("a", "")
+		o.Err = errors.New("failed")
+		return o, nil
+	}}
+	f := newFront(t, r)
+	request, err := http.NewRequest("POST", f.url+"/etcha/v1/push/web", strings.NewReader("good"))
+	must(t, err)
+	request.Header.Set("Accept", "text/event-stream, application/json;q=0.5")
+	answer, err := f.client.Do(request)
+	must(t, err)
+	defer answer.Body.Close()
+	var first []byte
+	for buffer := make([]byte, 4096); !bytes.Contains(first, []byte(`"text":"<one>\ntwo"`)); {
+		n, err := answer.Body.Read(buffer)
+		must(t, err)
+		first = append(first, buffer[:n]...)
+	}
+	close(seen)
+	rest, err := io.ReadAll(answer.Body)
+	must(t, err)
+	names, data := events(t, string(first)+string(rest))
+	if answer.StatusCode != 200 || answer.Header.Get("Content-Type") != "text/event-stream" || strings.Join(names, " ") != "entry entry entry result" {
+		t.Fatalf("%s: %q", answer.Status, names)
+	}
+	var entry journal.Entry
+	must(t, json.Unmarshal([]byte(data[2]), &entry))
+	if result := decode(t, data[3]); entry.Status != "failed" || result.Status != 500 || result.Err != "failed" || result.ChangedIDs[0] != "a" {
+		t.Errorf("%q", data)
+	}
+}
+
+// TestStreamOfNothing: an answer that is known before anything was printed has a status of its own.
+func TestStreamOfNothing(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, &receiver{})
+	for body, want := range map[string]string{"good": "200 text/event-stream", "old": "409 application/json", "bad": "404 "} {
+		answer, text := f.do("POST", "/etcha/v1/push/web", body, "Accept", "text/event-stream")
+		if got := fmt.Sprint(answer.StatusCode, " ", answer.Header.Get("Content-Type")); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
+		if body != "good" {
+			continue
+		}
+		if names, _ := events(t, text); len(names) != 1 || names[0] != "result" {
+			t.Errorf("%q", text)
+		}
+	}
+	for _, accept := range []string{"text/event-stream;q=0", "application/json", "*/*", "text/event-streams", ";;"} {
+		if answer, _ := f.do("POST", "/etcha/v1/push/web", "good", "Accept", accept); answer.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("accepting %s: %s", accept, answer.Header.Get("Content-Type"))
+		}
+	}
+}
+
+func TestWebhook(t *testing.T) {
+	t.Parallel()
+	r := &receiver{}
+	f := newFront(t, r)
+	answer, text := f.do("BREW", "/hook?a=b", "body", "X-My-Header", "hello")
+	if answer.StatusCode != 200 || text != "hooked" || answer.Header.Get("Content-Type") != "text/html" {
+		t.Errorf("%s %s", answer.Status, text)
+	}
+	if w := r.hooks[0]; w.Path != "/hook" || w.Method != "BREW" || w.Query != "a=b" || w.RemoteAddr != "127.0.0.1" || w.Header.Get("X-My-Header") != "hello" || string(w.Body) != "body" {
+		t.Errorf("%+v", w)
+	}
+	if answer, text := f.do("POST", "/hook", strings.Repeat("x", 1<<20)); answer.StatusCode != 200 {
+		t.Errorf("the largest body: %s %s", answer.Status, text)
+	}
+	for _, test := range []struct {
+		path, body string
+		status     int
+		code       string
+	}{
+		{"/a%20b", "", 200, ""}, {"/hook?nobody", "", 404, "not_found"}, {"/hook/", "", 404, "not_found"}, {"/hook/../hook", "", 404, "not_found"},
+		{"//hook", "", 404, "not_found"}, {"/", "", 404, "not_found"}, {"/hook", strings.Repeat("x", 1<<20+1), 413, "too_large"},
+	} {
+		answer, text := f.do("POST", test.path, test.body)
+		if answer.StatusCode != test.status || test.code != "" && !strings.Contains(text, `{"error":"`+test.code+`","error_description":"`) {
+			t.Errorf("%s: %s %s", test.path, answer.Status, text)
+		}
+	}
+}
+
+func TestMetricsAndHealth(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, &receiver{})
+	if answer, text := f.do("GET", "/healthz", ""); answer.StatusCode != 200 || text != "ok\n" {
+		t.Errorf("%s %q", answer.Status, text)
+	}
+	if answer, _ := f.do("POST", "/healthz", ""); answer.StatusCode != 405 || answer.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("%s", answer.Status)
+	}
+	for _, path := range []string{"/metrics", "/etcha/v1/system/metrics"} {
+		for _, test := range []struct {
+			query, bearer string
+			status        int
+		}{{"?key=m3trics", "", 200}, {"", "Bearer m3trics", 200}, {"", "bearer  m3trics", 200}, {"", "", 401}, {"?key=", "", 401}, {"?key=m3trics", "Bearer x", 401}, {"?key=m3tric", "", 401}, {"", "Basic m3trics", 401}} {
+			var header []string
+			if test.bearer != "" {
+				header = []string{"Authorization", test.bearer}
+			}
+			answer, text := f.do("GET", path+test.query, "", header...)
+			if answer.StatusCode != test.status || (test.status == 200) != strings.Contains(text, "etcha_sources_total 1\n") {
+				t.Errorf("%s%s %s: %s %s", path, test.query, test.bearer, answer.Status, text)
+			}
+		}
+	}
+	if _, text := f.do("GET", "/metrics?key=m3trics", ""); !strings.Contains(text, `writ_http_requests_total{request="metrics",status="401"} 10`) {
+		t.Errorf("%s", text)
+	}
+	without := newFront(t, &receiver{}, func(c *agent.ServerConfig) { c.MetricsKey = "" })
+	for _, path := range []string{"/metrics", "/etcha/v1/system/metrics?key="} {
+		if answer, _ := without.do("GET", path, ""); answer.StatusCode != 404 {
+			t.Errorf("without a key: %s: %s", path, answer.Status)
+		}
+	}
+}
+
+// TestLog: the log says what was asked for, by whom and with which result, and nothing that may be secret.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, &receiver{})
+	f.do("POST", "/etcha/v1/push/web?only=s3cret", "good", "Authorization", "s3cret", "X-Forwarded-For", "s3cret")
+	f.do("POST", "/etcha/v1/push/s3cret", "s3cret")
+	f.do("GET", "/metrics?key=m3trics", "")
+	f.do("GET", "/metrics?key=s3cret", "", "Authorization", "Bearer s3cret")
+	f.do("S3CRET", "/s3cret?s3cret", "s3cret")
+	f.do("POST", "/hook?s3cret", "s3cret")
+	log := f.log.String()
+	if strings.Contains(strings.ToLower(log), "s3cret") || strings.Contains(log, "m3trics") || strings.Contains(log, "good") {
+		t.Errorf("%s", log)
+	}
+	for _, want := range []string{
+		"level=INFO msg=answered request=push status=200 peer=127.0.0.1 took=", "source=web", "request=push status=404", "level=DEBUG msg=answered request=metrics status=200",
+		"request=metrics status=401", "request=other status=404", "request=webhook status=200",
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("no %q in %s", want, log)
+		}
+	}
+}
+
+// TestPanic: a mistake of ours is logged, and told nobody.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, &receiver{run: func(_ context.Context, p agent.Push) (agent.Outcome, error) {
+		if p.Sink != nil && p.Only == "" {
+			must(t, p.Sink.Append(journal.Entry{Text: "begun"}))
+		}
+		panic("the cat is on the table")
+	}})
+	for _, header := range [][]string{nil, {"Accept", "text/event-stream"}} {
+		answer, text := f.do("POST", "/etcha/v1/push/web?only=x", "good", header...)
+		if answer.StatusCode != 500 || decode(t, text).Err != "internal error" {
+			t.Errorf("%s %q", answer.Status, text)
+		}
+	}
+	if log := f.log.String(); !strings.Contains(log, "the cat is on the table") || strings.Count(log, "status=500") != 2 {
+		t.Errorf("%s", log)
+	}
+	if answer, _ := f.do("GET", "/healthz", ""); answer.StatusCode != 200 {
+		t.Errorf("afterwards: %s", answer.Status)
+	}
+}
