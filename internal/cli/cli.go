@@ -139,10 +139,12 @@ func (a *app) root() *cobra.Command {
 		Use:   "writ",
 		Short: "Identity for every job run, and signed orders for machines",
 		Long: `Writ puts one signed JSON Web Token (JWT) at each end of automation: every job run gets an
-identity that anyone can check, and (in a later version) machines run only signed orders.`,
+identity that anyone can check, and machines run signed orders.`,
 		Example: `  writ run pipeline.yml                       # run a pipeline's jobs here, each with an identity
   writ serve --data /var/lib/writ             # be the issuer of a machine's runs
-  writ token verify --issuer URL token.jwt    # check a token as a relying party does`,
+  writ token verify --issuer URL token.jwt    # check a token as a relying party does
+  writ apply patterns/web.jsonnet             # make this machine as a Pattern says
+  writ build patterns/web.jsonnet web.jwt     # pack a Pattern into a signed order`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
