@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -130,16 +131,19 @@ func (e Environment) config() (any, error) {
 	return plain, nil
 }
 
-// placer says where properties stand: in the entrypoint itself, with the line, or only that it is the entrypoint's.
+// placer says where properties stand: in the entrypoint itself, with the line, or only that it is the entrypoint's. Nothing is
+// looked for before there is something to say.
 func placer(program jsonnet.Program) func(path string) string {
-	_, text, err := program.Import("", program.Entrypoint)
-	if err != nil {
-		return func(string) string { return program.Entrypoint }
-	}
-	lines := jsonnet.Fields(program.Entrypoint, text)
+	lines := sync.OnceValue(func() map[string]int {
+		_, text, err := program.Import("", program.Entrypoint)
+		if err != nil {
+			return nil
+		}
+		return jsonnet.Fields(program.Entrypoint, text)
+	})
 	return func(path string) string {
 		for at := path; at != ""; at = parent(at) {
-			if line := lines[at]; line > 0 {
+			if line := lines()[at]; line > 0 {
 				return fmt.Sprintf("%s:%d", program.Entrypoint, line)
 			}
 		}
