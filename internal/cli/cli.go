@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -68,8 +69,10 @@ type app struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	environ        []string
-	interrupts     <-chan os.Signal // each one: the user wants this to end, more urgently than the last time
 	config         configFlags
+
+	signals chan os.Signal // once a verb has asked for interrupts
+	asked   sync.Once
 }
 
 // Main runs the command line of this process and returns its exit status.
@@ -85,16 +88,24 @@ func Main() int {
 	if name := filepath.Base(os.Args[0]); name != "writ" && shell.Is(name) {
 		return shell.Main(os.Args)
 	}
-	interrupts := make(chan os.Signal, 4)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// A closed pager is an error of Write, not a sudden end that leaves a run behind. Tasks do not inherit this, as they
 	// would an ignored signal.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		getenv: os.Getenv, environ: os.Environ(), interrupts: interrupts,
+		getenv: os.Getenv, environ: os.Environ(),
 	}
 	return a.run(context.Background(), os.Args[1:])
+}
+
+// interrupts are received by a verb that has something to bring to an end: each one says that the user wants that, more
+// urgently than the last time. A verb that does not ask for them is ended by the first.
+func (a *app) interrupts() <-chan os.Signal {
+	a.asked.Do(func() {
+		a.signals = make(chan os.Signal, 4)
+		signal.Notify(a.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	})
+	return a.signals
 }
 
 func (a *app) run(ctx context.Context, arguments []string) (status int) {

@@ -169,18 +169,19 @@ func directories(flag string, pairs []string, mustExist bool) (map[string]string
 
 // abortOn cancels on the first interrupt; the second is left to grace, which cuts hooks short.
 func (a *app) abortOn(ctx context.Context) (aborted, killed context.Context, stop func()) {
+	interrupts := a.interrupts()
 	killed, kill := context.WithCancel(ctx)
 	aborted, abort := context.WithCancel(killed)
 	go func() {
 		select {
-		case <-a.interrupts:
+		case <-interrupts:
 			fmt.Fprintln(a.stderr, "writ: aborting: hooks run; interrupt again to end them too")
 			abort()
 		case <-killed.Done():
 			return
 		}
 		select {
-		case <-a.interrupts:
+		case <-interrupts:
 			kill()
 		case <-killed.Done():
 		}

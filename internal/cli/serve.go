@@ -22,6 +22,7 @@ Keys and ids are kept in the data directory; private keys are encrypted to the i
   writ serve --listen 0.0.0.0:443 --issuer-url https://ci.example.com --tls-cert tls.pem --tls-key tls.key`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			interrupts := a.interrupts()
 			config, err := a.loadConfig(cmd)
 			if err != nil {
 				return err
@@ -34,7 +35,7 @@ Keys and ids are kept in the data directory; private keys are encrypted to the i
 			defer cancel()
 			go func() {
 				select {
-				case <-a.interrupts:
+				case <-interrupts:
 					cancel()
 				case <-ctx.Done():
 				}

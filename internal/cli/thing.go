@@ -63,9 +63,10 @@ func noneEmpty(cmd *cobra.Command) error {
 // interruptible ends with the first interrupt.
 func (a *app) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
+	interrupts := a.interrupts()
 	go func() {
 		select {
-		case <-a.interrupts:
+		case <-interrupts:
 			cancel()
 		case <-ctx.Done():
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -64,6 +65,10 @@ func (a *app) mint(cmd *cobra.Command, f mintFlags) error {
 	if f.hold && f.server == "" {
 		return usage(cmd, "--hold needs --server: without one nobody answers for the run while it is open")
 	}
+	var ended <-chan os.Signal
+	if f.hold {
+		ended = a.interrupts()
+	}
 	minter, stop, err := a.minter(cmd, f.server)
 	if err != nil {
 		return err
@@ -102,7 +107,7 @@ func (a *app) mint(cmd *cobra.Command, f mintFlags) error {
 	}
 	fmt.Fprintln(a.stderr, "writ: the run is open; interrupt to end it")
 	select {
-	case <-a.interrupts:
+	case <-ended:
 	case <-ctx.Done():
 	}
 	return nil
