@@ -171,7 +171,7 @@ func (e *exchange) metrics() {
 	if scheme, bearer, found := strings.Cut(e.r.Header.Get("Authorization"), " "); found && strings.EqualFold(scheme, "bearer") {
 		key = strings.TrimSpace(bearer)
 	}
-	if !same(key, string(e.config.MetricsKey)) {
+	if !equal(key, string(e.config.MetricsKey)) {
 		e.w.Header().Set("WWW-Authenticate", "Bearer")
 		e.refuse(http.StatusUnauthorized, "unauthorized", "want run.systemMetricsKey, as a bearer token or as the parameter key")
 		return
@@ -186,8 +186,8 @@ func (e *exchange) metrics() {
 	e.write(http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", text.Bytes())
 }
 
-// same compares secrets in a time that says nothing about them.
-func same(a, b string) bool {
+// equal compares secrets in a time that says nothing about them.
+func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
