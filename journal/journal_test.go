@@ -151,6 +151,23 @@ func TestRedactorLongLine(t *testing.T) {
 	}
 }
 
+// TestRedactorWithoutSecrets has a line that is cut where there is nothing to look for.
+func TestRedactorWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	sink := &memory{}
+	w := journal.NewWriter(journal.NewRedactor(sink), journal.Entry{Kind: journal.Output})
+	line := strings.Repeat("x", 200<<10)
+	if _, err := w.Write([]byte(line)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := sink.text(); got != line+"\n" {
+		t.Errorf("%d bytes came out; want %d", len(got), len(line)+1)
+	}
+}
+
 func TestWriter(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

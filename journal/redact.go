@@ -100,7 +100,7 @@ func (r *Redactor) Append(e Entry) error {
 	case e.Partial:
 		text := before + e.Text
 		var rest int
-		e.Text, rest = r.mask(text, max(0, len(text)-r.longest+1))
+		e.Text, rest = r.mask(text, max(0, len(text)-max(0, r.longest-1)))
 		r.held[key] = text[rest:]
 	case some && e.Kind == Output:
 		delete(r.held, key)
