@@ -168,6 +168,28 @@ func TestRedactorWithoutSecrets(t *testing.T) {
 	}
 }
 
+// TestRedactorNames masks the names of what ran, too: a Pattern may make an id of anything.
+func TestRedactorNames(t *testing.T) {
+	t.Parallel()
+	sink := &memory{}
+	redactor := journal.NewRedactor(sink)
+	redactor.Add("the-secret-value")
+	for _, partial := range []bool{true, false} {
+		err := redactor.Append(journal.Entry{Kind: journal.Output, Step: "log in with the-secret-value", Text: "text", Partial: partial})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range sink.entries {
+		if e.Step != "log in with "+journal.Mask {
+			t.Errorf("step %q", e.Step)
+		}
+	}
+	if got := sink.text(); got != "texttext\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestWriter(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

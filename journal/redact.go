@@ -21,6 +21,7 @@ type Redactor struct {
 	longest int
 	warned  bool
 	held    map[held]string // ends of partial entries, which may hold the start of a secret
+	last    [2]string       // the step of the last entry, and as it was masked: most entries have the same
 }
 
 // held is whose text is held back.
@@ -57,6 +58,7 @@ func (r *Redactor) Add(secret string) {
 		return
 	}
 	r.known[secret] = true
+	r.last = [2]string{}
 	for _, form := range forms(secret) {
 		start := [minSecret]byte([]byte(form))
 		if contains(r.index[start], form) {
@@ -86,9 +88,11 @@ func (r *Redactor) Mask(text string) string {
 	return text
 }
 
-// Append masks and passes on. Of a partial entry the end is held back until the next, since a secret may go across.
+// Append masks text and step, and passes on. Of a partial entry the end is held back until the next, since a secret may go
+// across.
 func (r *Redactor) Append(e Entry) error {
 	r.mu.Lock()
+	e.Step = r.name(e.Step)
 	var key held
 	var before string
 	some := false
@@ -110,6 +114,14 @@ func (r *Redactor) Append(e Entry) error {
 	}
 	r.mu.Unlock()
 	return r.next.Append(e)
+}
+
+// name masks the name of a step.
+func (r *Redactor) name(step string) string {
+	if step != r.last[0] {
+		r.last = [2]string{step, r.maskLine(step)}
+	}
+	return r.last[1]
 }
 
 // maskLine masks a whole line. A secret that escape sequences cut up, as a program that colours a match does, would be
