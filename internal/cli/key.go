@@ -95,7 +95,7 @@ func (a *app) readAll(reader io.Reader, limit int64) ([]byte, error) {
 	select {
 	case r := <-done:
 		return r.data, r.err
-	case <-a.interrupts:
+	case <-a.interrupts():
 		return nil, exit{statusAborted, errors.New("interrupted")}
 	}
 }
