@@ -53,8 +53,8 @@ type Spec struct {
 	Reach       []string // URLs of servers that it reaches whatever its network is, also on the loopback of this machine; needs no container
 }
 
-// SelfPath is where a container has the writ binary: with Spec.Self, and where its image is the runtime's own.
-const SelfPath = "/usr/bin/writ"
+// SelfPath is where Spec.Self puts the writ binary: where somebody who installs it would.
+const SelfPath = "/usr/local/bin/writ"
 
 // Limits bound what a container takes; 0: no limit.
 type Limits struct {

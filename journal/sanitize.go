@@ -6,6 +6,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
+// Plain returns a text of one line without escape sequences, and without control characters but the tab: it is safe to look at.
+func Plain(text string) string { return sanitize(text, false) }
+
 // sanitize leaves out what could steer a terminal: escape sequences (with colour, those that set colours stay) and
 // control characters but the tab.
 func sanitize(text string, colour bool) string {

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/writ-run/writ/container"
 )
+
+// selfPath is where the writ binary is in the embedded image.
+const selfPath = "/usr/bin/writ"
 
 // ownImage is the image of a Spec that names none: the writ binary, and links to it with the names that it plays.
 func (r *Runtime) ownImage() (*Image, error) {
@@ -41,10 +42,10 @@ func makeEmbedded(root string, applets []string) error {
 		}
 	}
 	for name, content := range map[string]string{
-		"etc/passwd":           "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-		"etc/group":            "root:x:0:\nnogroup:x:65534:\n",
-		"etc/os-release":       "NAME=writ\nID=writ\nPRETTY_NAME=\"Writ's embedded image\"\n",
-		container.SelfPath[1:]: "",
+		"etc/passwd":     "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+		"etc/group":      "root:x:0:\nnogroup:x:65534:\n",
+		"etc/os-release": "NAME=writ\nID=writ\nPRETTY_NAME=\"Writ's embedded image\"\n",
+		selfPath[1:]:     "",
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o644); err != nil {
 			return err
@@ -52,7 +53,7 @@ func makeEmbedded(root string, applets []string) error {
 	}
 	links := map[string]string{"bin": "usr/bin"}
 	for _, name := range applets {
-		links["usr/bin/"+name] = filepath.Base(container.SelfPath)
+		links["usr/bin/"+name] = filepath.Base(selfPath)
 	}
 	for name, target := range links {
 		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {

@@ -23,7 +23,7 @@ type Image struct {
 	Resolve    func(path string) (string, error)  // where an absolute path leads by the image's links; nil: they are not looked at
 	Release    func()                             // called when no container uses it any more; may be nil
 
-	embedded bool // the writ binary is mounted at container.SelfPath
+	embedded bool // the writ binary is mounted at selfPath
 }
 
 // Account is a user of an image.

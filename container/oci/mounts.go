@@ -51,14 +51,22 @@ func (p *process) addRoot(ctx context.Context, m *made) error {
 	}
 	p.plan.Overlays = append(p.plan.Overlays, root)
 	p.plan.Trees = append(p.plan.Trees, tree{Source: p.runtime.player, Target: "init", File: true, ReadOnly: true})
-	if p.hasSelf(m) {
+	if len(p.selfPaths(m)) > 0 {
 		p.plan.Trees = append(p.plan.Trees, tree{Source: p.runtime.config.Self, Target: "self", File: true, ReadOnly: true})
 	}
 	return nil
 }
 
-// hasSelf tells whether the writ binary is mounted in the container.
-func (p *process) hasSelf(m *made) bool { return p.image.embedded || m.spec.Self }
+// selfPaths are where the writ binary is mounted in the container.
+func (p *process) selfPaths(m *made) (paths []string) {
+	if p.image.embedded {
+		paths = append(paths, selfPath)
+	}
+	if m.spec.Self {
+		paths = append(paths, container.SelfPath)
+	}
+	return paths
+}
 
 // makeOpen makes a directory that the container's other users may look into, whatever the umask.
 func makeOpen(path string) error {

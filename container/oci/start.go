@@ -184,8 +184,8 @@ func (p *process) addConfig(m made) error {
 	if err != nil {
 		return err
 	}
-	if p.hasSelf(&m) {
-		config.Mounts = append(config.Mounts, specs.Mount{Destination: container.SelfPath, Type: "bind", Source: filepath.Join(m.stage, "self"), Options: []string{"rbind", "ro", "nosuid", "nodev"}})
+	for _, path := range p.selfPaths(&m) {
+		config.Mounts = append(config.Mounts, specs.Mount{Destination: path, Type: "bind", Source: filepath.Join(m.stage, "self"), Options: []string{"rbind", "ro", "nosuid", "nodev"}})
 	}
 	data, err := json.Marshal(config)
 	if err != nil {

@@ -168,6 +168,7 @@ identity that anyone can check, and machines run signed orders.`,
 	root.AddCommand(a.runVerb(), a.serveVerb(), a.issuerVerb(), a.tokenVerb(), a.keyVerb(), a.trustVerb(), a.imagesVerb(), a.configVerb(), a.versionVerb())
 	root.AddCommand(a.fileVerb(), a.dirVerb(), a.lineVerb(), a.linkVerb(), a.copyVerb())
 	root.AddCommand(a.initVerb())
+	root.AddCommand(a.testVerb())
 	for _, group := range root.Commands() {
 		requireSubcommand(group)
 	}
@@ -203,6 +204,16 @@ func exactly(names ...string) cobra.PositionalArgs {
 		}
 		if len(arguments) != len(names) {
 			return usage(cmd, "%s takes %s; got %d argument(s)", cmd.CommandPath(), strings.Join(names, " "), len(arguments))
+		}
+		return nil
+	}
+}
+
+// atLeastOne is cobra.MinimumNArgs(1) with our words.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, arguments []string) error {
+		if len(arguments) == 0 {
+			return usage(cmd, "%s takes %s, one or more; got none", cmd.CommandPath(), name)
 		}
 		return nil
 	}
