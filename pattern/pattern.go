@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -114,8 +115,8 @@ func (m *Mistake) Error() string {
 	return out + ": " + m.Text
 }
 
-// Parse reads what a Pattern evaluated to. place says where a property stands; each mistake is a *Mistake, and all that can
-// be told apart are joined.
+// Parse reads what a Pattern evaluated to. place says where a property of that stands; each mistake is a *Mistake, and all
+// that can be told apart are joined.
 func Parse(text []byte, place func(path string) string) (Pattern, error) {
 	mistake := func(path, format string, arguments ...any) error {
 		return &Mistake{place(path), path, fmt.Sprintf(format, arguments...)}
@@ -138,8 +139,12 @@ func Parse(text []byte, place func(path string) string) (Pattern, error) {
 	if slices.Contains(p.Audience, "") {
 		problems = append(problems, mistake("audience", "holds an empty text"))
 	}
+	origin := sync.OnceValue(func() func(string) string { return Origins(text) })
+	ofCommand := func(path, format string, arguments ...any) error {
+		return &Mistake{place(origin()(path)), path, fmt.Sprintf(format, arguments...)}
+	}
 	for name, list := range map[string]command.List{"build": p.Build, "run": p.Run} {
-		problems = append(problems, listMistakes(list.Validate(name), mistake)...)
+		problems = append(problems, listMistakes(list.Validate(name), ofCommand)...)
 		p.Warnings = append(p.Warnings, list.Warnings(name)...)
 	}
 	slices.Sort(p.Warnings)

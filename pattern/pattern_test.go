@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,9 @@ func TestMistakes(t *testing.T) {
 		"not before":           {"{ notBefore: 'later' }", `/main.jsonnet:1: notBefore: "later" is neither a time`},
 		"empty audience":       {"{ audience: [''] }", "/main.jsonnet:1: audience: holds an empty text"},
 		"itself":               {"{ run: [ { id: 'a', always: true, change: 'x', onChange: 'a' } ] }", "/main.jsonnet:1: run[0].onChange"},
+		"in a list of lists":   {"{ run: [[{ id: 'a' },\nnull, [\n{ id: 'b', onChange: 'nobody', change: 'x' }]],\n{ id: 'c' }] }", "/main.jsonnet:3: run[1].onChange[0]: "},
+		"in a group of lists":  {"{ build: [[{ id: 'g', commands: [[\n{ id: 'a' }],\n{ change: 'x' }] }]] }", "/main.jsonnet:3: build[0].commands[1]: id is missing"},
+		"of a function":        {"local f = function() [{ id: 'a' },\n{ change: 'x' }];\n{ run: [\n{ id: 'c' },\nf()] }", "/main.jsonnet:5: run[2]: id is missing"},
 		"a mistake of Jsonnet": {"{\n  run: [x],\n}", "/main.jsonnet:2:9"},
 	} {
 		_, err := render(t, c.text)
@@ -171,5 +175,20 @@ func TestMachine(t *testing.T) {
 	p, err := pattern.Render(t.Context(), program, pattern.Environment{Machine: &sysinfo.Info{OSID: "elsewhere"}})
 	if err != nil || p.Run[0].ID != "elsewhere" {
 		t.Errorf("%v, %+v", err, p.Run)
+	}
+}
+
+func TestWarningPath(t *testing.T) {
+	t.Parallel()
+	p, err := render(t, "{ runEnv: {}, run: [{ id: 'a', onChange: 'etcha:x', check: 'true' }, { id: 'g: x', check: 'y', commands: [{ id: 'b', onRemove: 'etcha:x' }] }] }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, warning := range p.Warnings {
+		paths = append(paths, pattern.WarningPath(warning))
+	}
+	if want := []string{"runEnv", "run[0].onChange", "run[1].commands[0].onRemove", "run[1]"}; !slices.Equal(paths, want) {
+		t.Errorf("%q of %q", paths, p.Warnings)
 	}
 }

@@ -2,10 +2,7 @@ package pattern
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"strings"
-	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -48,27 +45,30 @@ func Render(ctx context.Context, program jsonnet.Program, e Environment) (Patter
 }
 
 // RenderIf is Render for a program that may be something else: a configuration, or a part of a Pattern. It is false for what
-// is no object with run or build, or has an object there, as a configuration does.
+// Is refuses.
 func RenderIf(ctx context.Context, program jsonnet.Program, e Environment) (p Pattern, is bool, err error) {
 	text, err := e.evaluate(ctx, program)
 	if err != nil {
 		return Pattern{}, false, err
 	}
-	if jsontext.Value(text).Kind() != '{' {
-		return Pattern{}, false, nil
-	}
-	var lists struct {
-		Run   jsontext.Value `json:"run"`
-		Build jsontext.Value `json:"build"`
-	}
-	if err := json.Unmarshal(text, &lists); err != nil {
-		return Pattern{}, false, err
-	}
-	if !list(lists.Run) && !list(lists.Build) {
+	if !Is(text) {
 		return Pattern{}, false, nil
 	}
 	p, err = Parse(text, placer(program))
 	return p, true, err
+}
+
+// Is tells what may be meant as a Pattern from other JSON: an object with run or build that is no object itself, as it is in
+// a configuration.
+func Is(text []byte) bool {
+	var lists struct {
+		Run   jsontext.Value `json:"run"`
+		Build jsontext.Value `json:"build"`
+	}
+	if jsontext.Value(text).Kind() != '{' || json.Unmarshal(text, &lists) != nil {
+		return false
+	}
+	return list(lists.Run) || list(lists.Build)
 }
 
 // list tells whether a member is there and may have been meant as a list of Commands.
@@ -129,29 +129,4 @@ func (e Environment) config() (any, error) {
 	}
 	plain["vars"].(map[string]any)["sysinfo"] = known
 	return plain, nil
-}
-
-// placer says where properties stand: in the entrypoint itself, with the line, or only that it is the entrypoint's. Nothing is
-// looked for before there is something to say.
-func placer(program jsonnet.Program) func(path string) string {
-	lines := sync.OnceValue(func() map[string]int {
-		_, text, err := program.Import("", program.Entrypoint)
-		if err != nil {
-			return nil
-		}
-		return jsonnet.Fields(program.Entrypoint, text)
-	})
-	return func(path string) string {
-		for at := path; at != ""; at = parent(at) {
-			if line := lines()[at]; line > 0 {
-				return fmt.Sprintf("%s:%d", program.Entrypoint, line)
-			}
-		}
-		return program.Entrypoint
-	}
-}
-
-// parent is the path of what holds a property.
-func parent(path string) string {
-	return path[:max(0, strings.LastIndexAny(path, ".["))]
 }
