@@ -321,7 +321,7 @@ func TestLongValue(t *testing.T) {
 		t.Fatalf("%v\n%s", err, r.Outcomes[1].Change.Output.String())
 	}
 	lines := strings.Split(r.Outcomes[1].Change.Output.String(), "\n")
-	if os.Geteuid() == 0 && (lines[0] != user+" 400" || lines[1] != user+" 700") {
+	if os.Geteuid() == 0 && (lines[0] != user+" 400" || lines[1] != "root 711") {
 		t.Errorf("%q", lines)
 	}
 	for _, o := range r.Outcomes[1:3] {
@@ -333,6 +333,43 @@ func TestLongValue(t *testing.T) {
 	}
 	if left, err := os.ReadDir(m.Dir); err != nil || len(left) != 0 {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestLongValueOfRoots has another user's script wait with a link where root is about to write that user's next long value.
+func TestLongValueOfRoots(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root writes for others")
+	}
+	m := newMachine(t)
+	for parent := m.Dir; parent != os.TempDir() && parent != "/"; parent = filepath.Dir(parent) {
+		if err := os.Chmod(parent, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	victim := filepath.Join(m.Dir, "victim")
+	if err := os.WriteFile(victim, []byte("root's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nobody := &command.Exec{Command: "/bin/sh -e -c", EnvInherit: true, User: "nobody"}
+	const long = "head -c 102400 /dev/zero | tr '\\0' x"
+	list := command.List{
+		{ID: "one", EnvPrefix: "A", Always: true, Change: long},
+		{ID: "link", Always: true, Exec: nobody, Change: `cd "$(dirname "$A_CHANGE_OUT_FILE")"; for i in 0 1 2 3 4; do ln -s ` + victim + ` B_CHANGE_OUT.$i || echo refused; done`},
+		{ID: "two", EnvPrefix: "B", Always: true, Change: long + "; printf yyy"},
+		{ID: "three", EnvPrefix: "C", Always: true, Exec: nobody, Change: `tail -c 3 "$B_CHANGE_OUT_FILE"`},
+	}
+	_, r, err := m.run(nil, list, command.Change)
+	if err != nil {
+		t.Error(err)
+	}
+	info, err := os.Stat(victim)
+	if text, wrong := os.ReadFile(victim); err != nil || wrong != nil || string(text) != "root's" || info.Sys().(*syscall.Stat_t).Uid != 0 {
+		t.Errorf("root wrote through the link: %.20q, %v, %v", text, wrong, err)
+	}
+	if got := r.Outcomes[3].Change.Output.String(); got != "yyy" {
+		t.Errorf("the value: %q", got)
 	}
 }
 

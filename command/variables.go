@@ -71,8 +71,8 @@ func (o Output) value() string {
 	return strings.ReplaceAll(strings.TrimSpace(o.String()), "\x00", "")
 }
 
-// values makes files of those values that are too long for a variable. They are private to who reads them, and gone after
-// the run.
+// values makes files of those values that are too long for a variable. Each can be read by who is to read it alone, and all
+// are gone after the run.
 type values struct {
 	within string // empty: the directory for temporary files
 	base   string // made when it is first needed
@@ -116,18 +116,31 @@ func (f *values) file(name, value string, r reader) (string, error) {
 		return file, nil
 	}
 	file := name + "." + strconv.Itoa(len(made))
-	path := filepath.Join(f.directory(r), file)
-	if err := os.WriteFile(path, []byte(value), 0o400); err != nil {
-		return "", err
-	}
-	if err := r.own(path); err != nil {
+	if err := r.write(filepath.Join(f.directory(r), file), value); err != nil {
 		return "", err
 	}
 	made[value] = file
 	return file, nil
 }
 
-// make makes the reader's directory.
+// write makes a file that is the reader's alone.
+func (r reader) write(path, value string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(value)
+	if err == nil && r.account != nil {
+		err = file.Chown(int(r.account.UID), int(r.account.GID))
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		os.Remove(path)
+	}
+	return err
+}
+
+// make makes the reader's directory. It is never another user's own, who could put links where files are to be made: that
+// user may pass, and read each file in it that is theirs.
 func (f *values) make(r reader) error {
 	if f.base == "" {
 		base, err := os.MkdirTemp(f.within, "writ-values-")
@@ -136,23 +149,14 @@ func (f *values) make(r reader) error {
 		}
 		f.base, f.files = base, map[string]map[string]string{}
 	}
-	if r.account != nil {
-		if err := os.Chmod(f.base, 0o711); err != nil { // it must pass; each directory in it is one reader's alone
-			return err
-		}
-	}
 	if err := os.Mkdir(f.directory(r), 0o700); err != nil {
 		return err
 	}
 	f.files[r.name] = map[string]string{}
-	return r.own(f.directory(r))
-}
-
-func (r reader) own(path string) error {
 	if r.account == nil {
 		return nil
 	}
-	return os.Chown(path, int(r.account.UID), int(r.account.GID))
+	return errors.Join(os.Chmod(f.base, 0o711), os.Chmod(f.directory(r), 0o711))
 }
 
 func (f *values) remove() error {
