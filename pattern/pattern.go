@@ -203,7 +203,7 @@ func (p *Pattern) times(w written, mistake func(path, format string, arguments .
 		if err == nil {
 			p.NotBefore.At = at
 		} else if p.NotBefore.After, err = period.Parse(w.NotBefore); err != nil {
-			problems = append(problems, mistake("notBefore", "%.40q is neither a time like 2027-01-31T12:00:00Z nor a duration like 10m", w.NotBefore))
+			problems = append(problems, mistake("notBefore", "%v, and no time like 2027-01-31T12:00:00Z", err))
 		}
 	}
 	return errors.Join(problems...)

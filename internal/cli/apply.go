@@ -85,13 +85,13 @@ func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err erro
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
+	defer func() { err = o.close(err) }()
 	ctx, stop := a.interruptible(cmd.Context())
 	defer stop()
 
 	what, err := a.prepare(ctx, cmd, o, argument, f)
 	if err != nil {
-		return ended(ctx, o, err)
+		return ended(ctx, err)
 	}
 	if f.plan {
 		return a.showPlan(o, what, f)
@@ -120,13 +120,13 @@ func statusOf(err error) int {
 }
 
 // ended is the error of what was done before any Command of run.
-func ended(ctx context.Context, o *orders, err error) error {
+func ended(ctx context.Context, err error) error {
 	var failed *command.FailedError
 	switch {
 	case ctx.Err() != nil:
 		return exit{statusAborted, nil}
 	case errors.As(err, &failed):
-		return exit{statusFailed, errors.New(o.redactor.Mask(err.Error()))}
+		return exit{statusFailed, err}
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,7 +59,7 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
+	defer func() { err = o.close(err) }()
 	sign, err := a.signer(cmd, o)
 	if err != nil {
 		return err
@@ -73,11 +72,11 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) (err e
 	}
 	built, order, err := o.buildOrder(ctx, text, nil)
 	if err != nil {
-		return ended(ctx, o, err)
+		return ended(ctx, err)
 	}
 	raw, err := signOrder(ctx, order, sign)
 	if err != nil {
-		return ended(ctx, o, err)
+		return ended(ctx, err)
 	}
 	out := defaultOutput
 	switch {

@@ -96,12 +96,34 @@ func (o *orders) warn(format string, arguments ...any) {
 	_ = o.redactor.Append(journal.Entry{Kind: journal.Warning, Text: fmt.Sprintf(format, arguments...)})
 }
 
-func (o *orders) close() error {
-	problems := []error{o.host.Close()}
+// close ends what was opened, and returns with its problems the error of what it was opened for, as people may see it.
+func (o *orders) close(err error) error {
+	problems := []error{err, o.host.Close()}
 	if o.containers != nil {
 		problems = append(problems, o.containers.close())
 	}
-	return errors.Join(problems...)
+	if err = errors.Join(problems...); err == nil {
+		return nil
+	}
+	return &maskedError{err, o.redactor.Mask}
+}
+
+// maskedError is an error without what native functions have brought in: mistakes in a Pattern quote what is in it.
+type maskedError struct {
+	error
+	mask func(string) string
+}
+
+func (e *maskedError) Error() string { return e.mask(e.error.Error()) }
+func (e *maskedError) Unwrap() error { return e.error }
+
+// Hint is that of the error within.
+func (e *maskedError) Hint() string {
+	var hint interface{ Hint() string }
+	if errors.As(e.error, &hint) {
+		return e.mask(hint.Hint())
+	}
+	return ""
 }
 
 // minBrought is how long a value must be to be masked: shorter ones are names of stages and hosts rather than secrets.

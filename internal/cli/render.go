@@ -31,12 +31,12 @@ functions are closed unless it is verified, and where there is anything to verif
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, o.close()) }()
+			defer func() { err = o.close(err) }()
 			ctx, stop := a.interruptible(cmd.Context())
 			defer stop()
 			rendered, err := a.render(ctx, cmd, o, arguments[0], v)
 			if err != nil {
-				return ended(ctx, o, err)
+				return ended(ctx, err)
 			}
 			return printJSON(a.stdout, rendered)
 		},

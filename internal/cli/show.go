@@ -95,7 +95,7 @@ func (a *app) look(cmd *cobra.Command, name string, raw []byte, source string, f
 	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
+	defer func() { err = o.close(err) }()
 	v, _, err := a.verifier(cmd.Context(), cmd, o, f)
 	if err != nil {
 		return s, err

@@ -51,4 +51,13 @@ func Parse(text string) (time.Duration, error) {
 
 var errForm = errors.New("is not a duration like 7d, 36h or 90m")
 
-func wrong(text string) error { return fmt.Errorf("%.40q %w", text, errForm) }
+// maxShown is how long a text is shown in an error. A part of one is not: its beginning may be a secret's, which who masks
+// errors does not know again.
+const maxShown = 40
+
+func wrong(text string) error {
+	if len(text) > maxShown {
+		return fmt.Errorf("a text of %d bytes %w", len(text), errForm)
+	}
+	return fmt.Errorf("%q %w", text, errForm)
+}

@@ -1,6 +1,7 @@
 package period
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -18,6 +19,19 @@ func TestParse(t *testing.T) {
 	for _, text := range []string{"x", "7", "-", "1d2w", "d", "w", "1.5d", "1h2d", "--1h", "1d-1h", "99999999999w", "4294967295w", "9223372036854775807ns1h", "1 h", "７d"} {
 		if got, err := Parse(text); err == nil {
 			t.Errorf("%q was read as %v", text, got)
+		}
+	}
+}
+
+// TestError has all of a text or nothing of it.
+func TestError(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		strings.Repeat("x", 40): `"` + strings.Repeat("x", 40) + `" is not a duration like 7d, 36h or 90m`,
+		strings.Repeat("x", 41): "a text of 41 bytes is not a duration like 7d, 36h or 90m",
+	} {
+		if _, err := Parse(text); err == nil || err.Error() != want {
+			t.Errorf("%v; want %s", err, want)
 		}
 	}
 }
