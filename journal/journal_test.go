@@ -368,3 +368,19 @@ func (l *lockedBuilder) String() string {
 	defer l.mu.Unlock()
 	return l.out.String()
 }
+
+// TestTextDirection leaves out what would show the end of a line before its beginning.
+func TestTextDirection(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	text := journal.NewText(&out)
+	if err := text.Append(journal.Entry{Kind: journal.Finish, Job: "local", Step: "a\u202edellatsni", Status: "failed"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := text.Append(journal.Entry{Kind: journal.Output, Job: "local", Text: "“a” \u2066b\u2069 👩‍💻"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "local/adellatsni: failed\nlocal | “a” b 👩‍💻\n"; got != want {
+		t.Errorf("%q; want %q", got, want)
+	}
+}

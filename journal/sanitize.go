@@ -9,8 +9,8 @@ import (
 // Plain returns a text of one line without escape sequences, and without control characters but the tab: it is safe to look at.
 func Plain(text string) string { return sanitize(text, false) }
 
-// sanitize leaves out what could steer a terminal: escape sequences (with colour, those that set colours stay) and
-// control characters but the tab.
+// sanitize leaves out what could steer a terminal: escape sequences (with colour, those that set colours stay), control
+// characters but the tab, and what turns the direction of text, so that a line shows in the order in which it is written.
 func sanitize(text string, colour bool) string {
 	if harmless(text) {
 		return text
@@ -35,19 +35,22 @@ func sanitize(text string, colour bool) string {
 	return out.String()
 }
 
-// harmless tells, fast, that a text has no control character; it may say false of one that has none.
+// harmless tells, fast, that a text has nothing of that; it may say false of one that has not.
 func harmless(text string) bool {
-	const firstOfC1 = 0xc2 // U+0080 to U+009F are C2 80 to C2 9F
+	const firstOfC1, firstOfDirections = 0xc2, 0xe2 // U+0080 to U+009F are C2 80 to C2 9F, U+2000 to U+207F are E2 80 and E2 81
 	for i := range len(text) {
-		if b := text[i]; b < ' ' && b != '\t' || b == 0x7f || b == firstOfC1 {
+		b := text[i]
+		if b < ' ' && b != '\t' || b == 0x7f || b == firstOfC1 || b == firstOfDirections && i+1 < len(text) && text[i+1] <= 0x81 {
 			return false
 		}
 	}
 	return true
 }
 
-// control tells control characters, of C0 and C1 alike.
-func control(r rune) bool { return r != '\t' && r < ' ' || r >= 0x7f && r < 0xa0 }
+// control tells control characters, of C0 and C1 alike, and those of the direction of text.
+func control(r rune) bool {
+	return r != '\t' && r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
 
 // isColour tells a select-graphic-rendition sequence, ESC [ numbers m.
 func isColour(sequence string) bool {

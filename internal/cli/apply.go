@@ -250,8 +250,8 @@ func (a *app) showPlan(o *orders, p applied, f applyFlags) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(a.stdout, o.redactor.Mask(string(text)))
-		return nil
+		_, err = fmt.Fprintln(jsonWriter{a.stdout}, o.redactor.Mask(string(text)))
+		return err
 	}
 	if len(build.Steps) > 0 {
 		fmt.Fprintln(a.stdout, "build, which may change what is run:")

@@ -134,12 +134,12 @@ func (a *app) report(err error) int {
 		}
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") { // one line for each mistake
-		fmt.Fprintf(a.stderr, "writ: error: %s\n", line)
+		fmt.Fprintf(a.stderr, "writ: error: %s\n", safe(line))
 	}
 	var hint interface{ Hint() string }
 	if errors.As(err, &hint) && hint.Hint() != "" {
 		for line := range strings.Lines(hint.Hint()) {
-			fmt.Fprintf(a.stderr, "writ: hint: %s\n", strings.TrimRight(line, "\n"))
+			fmt.Fprintf(a.stderr, "writ: hint: %s\n", safe(strings.TrimRight(line, "\n")))
 		}
 	}
 	return status

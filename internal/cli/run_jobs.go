@@ -298,7 +298,7 @@ func dial(ctx context.Context, name string) (workload.Minter, func(), error) {
 // sink is where the log goes: JSON, colours and a live status line on a terminal, or plain lines.
 func (a *app) sink(asJSON bool) (journal.Sink, func()) {
 	if asJSON {
-		return journal.NewJSON(a.stdout), func() {}
+		return journal.NewJSON(jsonWriter{a.stdout}), func() {}
 	}
 	return a.textSink(a.stdout)
 }

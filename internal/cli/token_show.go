@@ -38,7 +38,7 @@ the run that this command is part of. Exits 1 where the token is malformed, not 
 			}
 			times := timeChecks(decoded.Payload(), time.Now())
 			if asJSON {
-				encoder := json.NewEncoder(a.stdout)
+				encoder := json.NewEncoder(jsonWriter{a.stdout})
 				encoder.SetIndent("", "  ")
 				if err := encoder.Encode(struct {
 					Verified bool            `json:"verified"`

@@ -211,7 +211,7 @@ func (a *app) printReport(report token.Report, refusal error, claims workload.Id
 		if refusal == nil {
 			result.Claims = &claims
 		}
-		encoder := json.NewEncoder(a.stdout)
+		encoder := json.NewEncoder(jsonWriter{a.stdout})
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(result)
 	}
