@@ -99,15 +99,52 @@ func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err erro
 	result, err := o.run(ctx, what, f)
 	closeSink()
 	a.summary(o, result, f)
-	switch {
+	a.hints(o, err)
+	switch unsaid := unsaid(err); {
 	case ctx.Err() != nil:
-		return exit{statusAborted, nil}
+		return exit{statusAborted, unsaid}
 	case err != nil:
-		return exit{statusOf(err), nil}
+		return exit{statusOf(err), unsaid}
 	case f.check && result.Drifted():
 		return exit{statusFailed, nil}
 	}
 	return nil
+}
+
+// each hands on the errors that are joined in one.
+func each(err error, use func(error)) {
+	if joined, is := err.(interface{ Unwrap() []error }); is {
+		for _, one := range joined.Unwrap() {
+			each(one, use)
+		}
+	} else if err != nil {
+		use(err)
+	}
+}
+
+// unsaid is what of a run's error its log does not show: that a Command failed, or the run was interrupted, it does.
+func unsaid(err error) error {
+	var left []error
+	each(err, func(one error) {
+		var failed *command.FailedError
+		if !errors.As(one, &failed) && !errors.Is(one, context.Canceled) {
+			left = append(left, one)
+		}
+	})
+	return errors.Join(left...)
+}
+
+// hints prints what helps where Commands failed, once each.
+func (a *app) hints(o *orders, err error) {
+	said := map[string]bool{}
+	each(err, func(one error) {
+		var failed *command.FailedError
+		if !errors.As(one, &failed) || failed.Help == "" || said[failed.Help] {
+			return
+		}
+		said[failed.Help] = true
+		fmt.Fprintf(a.stderr, "writ: hint: %s\n", safe(o.redactor.Mask(failed.Help)))
+	})
 }
 
 // statusOf tells a Command that failed from what could not be tried.
@@ -258,8 +295,8 @@ func (a *app) showPlan(o *orders, p applied, f applyFlags) error {
 		io.WriteString(a.stdout, o.redactor.Mask(build.String()))
 		fmt.Fprintln(a.stdout, "run:")
 	}
-	io.WriteString(a.stdout, o.redactor.Mask(run.String()))
-	return nil
+	_, err = io.WriteString(a.stdout, o.redactor.Mask(run.String())) // after the first error there is another one
+	return err
 }
 
 // summary says in one line what was done.
