@@ -6,7 +6,7 @@
 //	            └─ no last line: running (its file is locked) or interrupted
 //
 // Invariant: a record holds no output of a Command, only its digest; files are the user's alone (0600 in 0700); of each
-// source at most Config.Keep runs stay.
+// source at most Config.Keep runs stay, and the ids of its runs are in the order in which they began, whatever the clock does.
 package record
 
 import (
@@ -41,6 +41,7 @@ const (
 	Errored     Status = "errored" // it could not be tried
 	Aborted     Status = "aborted"
 	Interrupted Status = "interrupted" // it ended without saying so: killed, or the machine stopped
+	Damaged     Status = "damaged"     // its record cannot be read; Error says why
 )
 
 // Head is what is known when a run begins.
@@ -129,14 +130,18 @@ func Open(directory string, c Config) *Store {
 	return &Store{directory, c}
 }
 
-// Writer writes one record. Its file is locked until End.
+// Writer writes one record. Its file is locked until End, or until it could not be written: what comes after that is left out.
 type Writer struct {
-	file   *os.File
+	file   *os.File // nil: it is closed
 	config Config
 	id     string
 }
 
-const suffix = ".jsonl"
+const (
+	suffix   = ".jsonl"
+	idTime   = "20060102T150405.000000Z" // which begins an id
+	maxError = 64 << 10                  // of a run's error; each Command has its own
+)
 
 // Begin starts a record; ID, Process and Started are filled in. The oldest records of the source go.
 func (s *Store) Begin(h Head) (*Writer, error) {
@@ -144,9 +149,14 @@ func (s *Store) Begin(h Head) (*Writer, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, fmt.Errorf("record of the run: %w", err)
 	}
+	names, err := records(directory)
+	if err != nil {
+		return nil, fmt.Errorf("record of the run: %w", err)
+	}
 	h.Started, h.Process = s.config.Now().UTC(), os.Getpid()
-	h.ID = h.Started.Format("20060102T150405.000000Z") + "-" + suffixOf(4)
-	file, err := os.OpenFile(filepath.Join(directory, h.ID+suffix), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	h.ID = after(names, h.Started).Format(idTime) + "-" + suffixOf(4)
+	path := filepath.Join(directory, h.ID+suffix)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("record of the run: %w", err)
 	}
@@ -157,10 +167,28 @@ func (s *Store) Begin(h Head) (*Writer, error) {
 	w := &Writer{file, s.config, h.ID}
 	h.Name = s.config.Redact(h.Name)
 	if err := w.line(h); err != nil {
-		file.Close()
+		os.Remove(path)
 		return nil, err
 	}
 	return w, s.prune(directory)
+}
+
+// after is the time of a new run's id: now, or, where the clock was set back, right after the newest.
+func after(names []string, now time.Time) time.Time {
+	if len(names) == 0 {
+		return now
+	}
+	newest, known := timeOf(names[len(names)-1])
+	if known && !now.Truncate(time.Microsecond).After(newest) {
+		return newest.Add(time.Microsecond)
+	}
+	return now
+}
+
+// timeOf is the time in an id, or in the name of its file.
+func timeOf(id string) (at time.Time, known bool) {
+	at, err := time.Parse(idTime, id[:min(len(id), len(idTime))])
+	return at, err == nil
 }
 
 func suffixOf(bytes int) string {
@@ -193,18 +221,34 @@ func (w *Writer) End(status Status, problem error) error {
 	t := tail{Status: status, Ended: w.config.Now().UTC()}
 	if problem != nil {
 		t.Error = w.config.Redact(problem.Error())
+		if len(t.Error) > maxError {
+			t.Error = strings.ToValidUTF8(t.Error[:maxError], "") + "..."
+		}
 	}
-	err := w.line(t)
-	return errors.Join(err, w.file.Close())
+	return errors.Join(w.line(t), w.close())
 }
 
-// line writes one object in one write, so that a killed process leaves no half of it but where the disk is full.
+func (w *Writer) close() error {
+	if w.file == nil {
+		return nil
+	}
+	err := w.file.Close()
+	w.file = nil
+	return err
+}
+
+// line writes one object in one write, so that a killed process leaves no half of it but where the disk is full. After half
+// of one nothing may follow.
 func (w *Writer) line(value any) error {
+	if w.file == nil {
+		return nil
+	}
 	text, err := json.Marshal(value)
 	if err == nil {
 		_, err = w.file.Write(append(text, '\n'))
 	}
 	if err != nil {
+		_ = w.close() // the first error says enough
 		return fmt.Errorf("record of the run: %w", err)
 	}
 	return nil
@@ -283,14 +327,37 @@ func (s *Store) Sources() ([]string, error) {
 
 // List returns the newest runs of a source, or of all where it is empty, newest first; most: 0 for all.
 func (s *Store) List(source string, most int) ([]Run, error) {
+	files, err := s.files(source)
+	if err != nil {
+		return nil, err
+	}
+	if most > 0 {
+		files = files[:min(most, len(files))]
+	}
+	runs := make([]Run, 0, len(files))
+	for _, f := range files {
+		if run, err := f.read(); err == nil {
+			runs = append(runs, run)
+		} else if !errors.Is(err, fs.ErrNotExist) { // it was pruned meanwhile
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+// file is where a record is.
+type file struct{ directory, source, id string }
+
+func (f file) path() string { return filepath.Join(f.directory, f.id+suffix) }
+
+// files are the records of a source, or of all where it is empty, newest first.
+func (s *Store) files(source string) (all []file, err error) {
 	sources := []string{source}
 	if source == "" {
-		var err error
 		if sources, err = s.Sources(); err != nil {
 			return nil, err
 		}
 	}
-	var paths []string
 	for _, one := range sources {
 		directory := s.sourceDirectory(one)
 		names, err := records(directory)
@@ -298,23 +365,9 @@ func (s *Store) List(source string, most int) ([]Run, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			paths = append(paths, filepath.Join(directory, name))
+			all = append(all, file{directory, one, strings.TrimSuffix(name, suffix)})
 		}
 	}
-	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(filepath.Base(b), filepath.Base(a)) })
-	if most > 0 {
-		paths = paths[:min(most, len(paths))]
-	}
-	runs := make([]Run, 0, len(paths))
-	for _, path := range paths {
-		run, err := read(path)
-		if errors.Is(err, fs.ErrNotExist) { // it was pruned meanwhile
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, run)
-	}
-	return runs, nil
+	slices.SortFunc(all, func(a, b file) int { return cmp.Compare(b.id, a.id) })
+	return all, nil
 }

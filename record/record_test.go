@@ -177,19 +177,79 @@ func TestDamaged(t *testing.T) {
 	}{
 		"cut off":     {text: string(whole[:len(whole)-5]), status: Interrupted},
 		"empty":       {status: Interrupted},
-		"half a line": {text: "{\n", want: ":1:"},
-		"not JSON":    {text: string(whole) + "oops\n", want: ":3:"},
+		"half a line": {text: "{\n", status: Damaged, want: ":1:"},
+		"not JSON":    {text: string(whole) + "oops\n", status: Damaged, want: ":3:"},
+		"endless":     {text: strings.Repeat("x", maxRecord+1), status: Damaged, want: "over 67108864 bytes"},
 	} {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		runs, err := s.List("x", 0)
-		if c.want != "" {
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
-				t.Errorf("%s: %v; want %q", name, err, c.want)
-			}
-		} else if err != nil || len(runs) != 1 || runs[0].Status != c.status {
+		if err != nil || len(runs) != 1 || runs[0].Status != c.status || runs[0].ID != w.ID() || runs[0].Source != "x" || !strings.Contains(runs[0].Error, c.want) {
 			t.Errorf("%s: %+v, %v", name, runs, err)
 		}
+		if run, err := s.Find(w.ID()); err != nil || run.Status != c.status {
+			t.Errorf("%s: found %+v, %v", name, run, err)
+		}
+	}
+}
+
+// TestClockGoesBack has a clock that was set back: the order of runs stays, and the newest are kept.
+func TestClockGoesBack(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
+	s := Open(t.TempDir(), Config{Keep: 3, Now: func() time.Time { return now }})
+	var ids []string
+	for range 5 {
+		w, err := s.Begin(Head{Source: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(-24 * time.Hour)
+		if err := w.End(Succeeded, nil); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, w.ID())
+	}
+	runs, err := s.List("x", 0)
+	if err != nil || len(runs) != 3 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	for i, run := range runs {
+		if run.ID != ids[4-i] || !run.Started.Equal(time.Date(2026, 11, 27-(4-i), 10, 0, 0, 0, time.UTC)) {
+			t.Errorf("%d: %s, started %v; want %s", i, run.ID, run.Started, ids[4-i])
+		}
+	}
+}
+
+// TestFull writes where there is no room: nothing is left of a record that has no head, and one that breaks off lets its
+// lock go.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	s := Open(t.TempDir(), Config{})
+	w, err := s.Begin(Head{Source: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	kept := w.file
+	w.file = full
+	if err := w.Command(Command{ID: "a"}); err == nil {
+		t.Error("it was written")
+	}
+	if err := full.Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the file is still open: %v", err)
+	}
+	for _, err := range []error{w.Command(Command{ID: "b"}), w.End(Failed, nil)} {
+		if err != nil {
+			t.Errorf("said again: %v", err)
+		}
+	}
+	kept.Close()
+	if runs, err := s.List("x", 0); err != nil || runs[0].Status != Interrupted {
+		t.Errorf("%+v, %v", runs, err)
 	}
 }

@@ -42,9 +42,8 @@ func (r *recording) command(c command.Outcome) {
 	err := r.writer.Command(record.Command{
 		Parent: c.Parent, ID: c.ID, State: string(c.State), By: c.By, Check: script(c.Check), Change: script(c.Change), Remove: script(c.Remove),
 	})
-	if err != nil {
+	if err != nil { // it is the last: the writer writes no more
 		r.orders.warn("%v", err)
-		r.writer = nil
 	}
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -71,7 +72,7 @@ func (a *app) listRuns(store *record.Store, source string, most int, asJSON bool
 }
 
 func took(run record.Run) string {
-	if run.Ended.IsZero() {
+	if run.Ended.Before(run.Started) { // it has not ended, or the clock was set back
 		return "-"
 	}
 	return brief(run.Ended.Sub(run.Started))
@@ -79,10 +80,13 @@ func took(run record.Run) string {
 
 func printRun(w io.Writer, run record.Run) error {
 	fmt.Fprintf(w, "run      %s\nsource   %s\nmode     %s\nstatus   %s\nstarted  %s\n", run.ID, safe(run.Source), run.Mode, run.Status, run.Started.Local().Format(time.RFC3339))
-	for _, line := range []struct{ name, value string }{{"took", took(run)}, {"trigger", run.Trigger}, {"pattern", run.Name}, {"digest", run.Pattern}, {"error", run.Error}} {
+	for _, line := range []struct{ name, value string }{{"took", took(run)}, {"trigger", run.Trigger}, {"pattern", run.Name}, {"digest", run.Pattern}} {
 		if line.value != "" {
 			fmt.Fprintf(w, "%-8s %s\n", line.name, safe(line.value))
 		}
+	}
+	for line := range strings.Lines(run.Error) { // one for each Command that failed
+		fmt.Fprintf(w, "%-8s %s\n", "error", safe(strings.TrimRight(line, "\n")))
 	}
 	if s := run.Signer; s != nil {
 		fmt.Fprintf(w, "signer   key %s, iss %q, sub %q, %s\n", safe(s.Key), s.Issuer, s.Subject, s.IssuedAt.Format(time.RFC3339))
