@@ -16,7 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -71,8 +71,8 @@ type app struct {
 	environ        []string
 	config         configFlags
 
-	signals chan os.Signal // once a verb has asked for interrupts
-	asked   sync.Once
+	taken chan os.Signal // interrupts, once a verb has asked for them
+	asked atomic.Bool
 }
 
 // Main runs the command line of this process and returns its exit status.
@@ -93,19 +93,33 @@ func Main() int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		getenv: os.Getenv, environ: os.Environ(),
+		getenv: os.Getenv, environ: os.Environ(), taken: make(chan os.Signal, 4),
 	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go a.watch(signals)
 	return a.run(context.Background(), os.Args[1:])
 }
 
 // interrupts are received by a verb that has something to bring to an end: each one says that the user wants that, more
 // urgently than the last time. A verb that does not ask for them is ended by the first.
 func (a *app) interrupts() <-chan os.Signal {
-	a.asked.Do(func() {
-		a.signals = make(chan os.Signal, 4)
-		signal.Notify(a.signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	})
-	return a.signals
+	a.asked.Store(true)
+	return a.taken
+}
+
+// watch hands interrupts to the verb that has asked for them. Where none has, the process has nothing to bring to an end.
+func (a *app) watch(signals <-chan os.Signal) {
+	for s := range signals {
+		if !a.asked.Load() {
+			fmt.Fprintln(a.stderr, "writ: error: interrupted")
+			os.Exit(statusAborted)
+		}
+		select {
+		case a.taken <- s:
+		default: // four are waiting
+		}
+	}
 }
 
 func (a *app) run(ctx context.Context, arguments []string) (status int) {

@@ -29,7 +29,7 @@ Contents on the command line can be seen by every user of the machine; --stdin k
 				case stdin:
 					text, err := a.readFile("-", machine.MaxText)
 					if err != nil {
-						return nil, err
+						return nil, hinted{err, "`writ copy` takes files of any size"}
 					}
 					contents = string(text)
 					fallthrough

@@ -67,11 +67,7 @@ func (a *app) readFile(name string, limit int64) ([]byte, error) {
 		defer file.Close()
 		reader = file
 	}
-	data, err := a.readAll(reader, limit+1)
-	var interrupted exit
-	if errors.As(err, &interrupted) {
-		return nil, err
-	}
+	data, err := io.ReadAll(io.LimitReader(reader, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -79,25 +75,6 @@ func (a *app) readFile(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
 	}
 	return data, nil
-}
-
-// readAll reads until an interrupt: standard input may be a terminal, and nobody else listens yet.
-func (a *app) readAll(reader io.Reader, limit int64) ([]byte, error) {
-	type result struct {
-		data []byte
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		data, err := io.ReadAll(io.LimitReader(reader, limit))
-		done <- result{data, err}
-	}()
-	select {
-	case r := <-done:
-		return r.data, r.err
-	case <-a.interrupts():
-		return nil, exit{statusAborted, errors.New("interrupted")}
-	}
 }
 
 // writeNew writes a private file; an existing one is replaced only with force, since it may be the only copy of a key.

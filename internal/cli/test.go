@@ -100,7 +100,7 @@ func (a *app) test(cmd *cobra.Command, arguments []string, f testFlags) (err err
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
+	defer func() { err = o.close(err) }()
 	o.test = true
 	ctx, stop := a.interruptible(cmd.Context())
 	defer stop()
