@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxPart  = 512 << 10 // how much of an output's beginning is kept, and how much of its end
+	maxPart  = 512 << 10 // how much of an output's beginning is kept, and how much of its end, where a Runner says nothing else
 	maxShown = 2 * maxPart
 )
 
@@ -19,11 +19,17 @@ type capture struct {
 	head []byte
 	tail []byte // a ring once it is full
 	next int    // where in a full ring the next byte goes
+	part int    // how much of each is kept
 	size int64
 	sum  hash.Hash
 }
 
-func newCapture() *capture { return &capture{sum: sha256.New()} }
+func newCapture(part int) *capture {
+	if part <= 0 {
+		part = maxPart
+	}
+	return &capture{part: part, sum: sha256.New()}
+}
 
 // Write takes anything and never fails: a script must not, because nobody can read what it says.
 func (c *capture) Write(data []byte) (int, error) {
@@ -32,19 +38,19 @@ func (c *capture) Write(data []byte) (int, error) {
 	}
 	c.size += int64(len(data))
 	c.sum.Write(data)
-	room := min(len(data), maxPart-len(c.head))
+	room := min(len(data), c.part-len(c.head))
 	c.head = append(c.head, data[:room]...)
 	c.keepTail(data[room:])
 	return len(data), nil
 }
 
 func (c *capture) keepTail(data []byte) {
-	data = data[max(0, len(data)-maxPart):]
-	room := min(len(data), maxPart-len(c.tail))
+	data = data[max(0, len(data)-c.part):]
+	room := min(len(data), c.part-len(c.tail))
 	c.tail = append(c.tail, data[:room]...)
 	for data = data[room:]; len(data) > 0; {
 		n := copy(c.tail[c.next:], data)
-		c.next, data = (c.next+n)%maxPart, data[n:]
+		c.next, data = (c.next+n)%c.part, data[n:]
 	}
 }
 

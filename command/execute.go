@@ -25,7 +25,7 @@ func (r *run) execute(t *turn, phase Mode, script string) (e *Execution, aborted
 		r.tell(journal.Entry{Kind: journal.Warning, Step: t.name, Text: "its exec is not allowed here; the inherited one counts"})
 	}
 	r.tell(journal.Entry{Kind: journal.Start, Step: t.name, Text: string(phase)})
-	output := newCapture()
+	output := newCapture(r.Keep)
 	var lines *journal.Writer
 	if r.Sink != nil {
 		lines = journal.NewWriter(r, journal.Entry{Kind: journal.Output, Step: t.name, Stream: "stdout"})
