@@ -30,16 +30,18 @@ const (
 )
 
 // Pack collects a program's files. Each is keyed by its path less the deepest directory that all of them share, as Etcha
-// does, so that relative imports hold within the bundle. What is not UTF-8 cannot be carried.
+// does, so that relative imports hold within the bundle. What is not UTF-8 cannot be carried, and what is imported by an
+// absolute path would not be found again.
 func Pack(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (Bundle, error) {
-	b, names, err := gather(ctx, program, l)
+	r := relocation{program: program, strict: true, origins: map[string]string{}}
+	b, origins, err := r.gather(ctx, l)
 	if err != nil {
 		return Bundle{}, err
 	}
 	size := 0
 	for name, text := range b.Files {
 		if !utf8.ValidString(text) {
-			return Bundle{}, fmt.Errorf("%s: is not UTF-8, and a token carries text", names[name])
+			return Bundle{}, fmt.Errorf("%s: is not UTF-8, and a token carries text", origins[name])
 		}
 		if size += len(text); size > maxBundle {
 			return Bundle{}, fmt.Errorf("%s: its files have over %d bytes in all", program.Entrypoint, maxBundle)
@@ -50,41 +52,85 @@ func Pack(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (Bundl
 
 // Digest is that of the bundle that a program would be packed into.
 func Digest(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (string, error) {
-	b, _, err := gather(ctx, program, l)
+	r := relocation{program: program, origins: map[string]string{}}
+	b, _, err := r.gather(ctx, l)
 	if err != nil {
 		return "", err
 	}
 	return b.Digest(), nil
 }
 
-// gather collects a program's files; names are what they were found as.
-func gather(ctx context.Context, program jsonnet.Program, l jsonnet.Limits) (b Bundle, names map[string]string, err error) {
-	files, err := jsonnet.Dependencies(ctx, program, l)
+// relocation imports a program's files under the names by which a bundle finds them: each where the importing file looks
+// first, which is beside itself. For most files that is where they are; a library's file is moved to there.
+type relocation struct {
+	program jsonnet.Program
+	strict  bool
+	origins map[string]string // what each was found as
+}
+
+func (r *relocation) find(from, path string) (string, []byte, error) {
+	found, content, err := r.program.Import(r.origins[from], path)
+	if err != nil {
+		return "", nil, err
+	}
+	if from != "" && r.strict && filepath.IsAbs(path) {
+		return "", nil, fmt.Errorf("an import of %q, an absolute path, holds on this machine alone, and cannot be packed", path)
+	}
+	name, err := filepath.Abs(found)
+	if err != nil {
+		return "", nil, err
+	}
+	if from != "" && !filepath.IsAbs(path) {
+		name = filepath.Join(filepath.Dir(from), path)
+	}
+	if len(name) > maxNameLength {
+		return "", nil, fmt.Errorf("%s: files that import one another through a library, over and over, cannot be packed", found)
+	}
+	if before, known := r.origins[name]; known && !sameName(before, found) {
+		return "", nil, fmt.Errorf("%s and %s would be one file of the bundle, %s", before, found, name)
+	}
+	r.origins[name] = found
+	return name, content, nil
+}
+
+// sameName tells whether two paths are one, written differently.
+func sameName(a, b string) bool {
+	if a == b {
+		return true
+	}
+	first, err := filepath.Abs(a)
+	second, also := filepath.Abs(b)
+	return err == nil && also == nil && first == second
+}
+
+// gather collects the files; origins are what they were found as, by their keys.
+func (r *relocation) gather(ctx context.Context, l jsonnet.Limits) (b Bundle, origins map[string]string, err error) {
+	files, err := jsonnet.Dependencies(ctx, jsonnet.Program{Entrypoint: r.program.Entrypoint, Import: r.find}, l)
 	if err != nil {
 		return Bundle{}, nil, err
 	}
 	if len(files) > maxFiles {
-		return Bundle{}, nil, fmt.Errorf("%s: imports %d files; at most %d are packed", program.Entrypoint, len(files), maxFiles)
+		return Bundle{}, nil, fmt.Errorf("%s: imports %d files; at most %d are packed", r.program.Entrypoint, len(files), maxFiles)
 	}
-	entrypoint, _, err := program.Import("", program.Entrypoint)
+	entrypoint, _, err := r.find("", r.program.Entrypoint)
 	if err != nil {
 		return Bundle{}, nil, err
 	}
 	base := shared(slices.Collect(maps.Keys(files)))
 	b = Bundle{Entrypoint: keyOf(base, entrypoint), Files: make(map[string]string, len(files))}
-	names = make(map[string]string, len(files))
+	origins = make(map[string]string, len(files))
 	for path, text := range files {
 		name := keyOf(base, path)
-		b.Files[name], names[name] = string(text), path
+		b.Files[name], origins[name] = string(text), r.origins[path]
 	}
-	return b, names, nil
+	return b, origins, nil
 }
 
 // shared is the deepest directory that holds all paths, by whole elements.
 func shared(paths []string) string {
 	slices.Sort(paths)
 	base := filepath.Dir(paths[0])
-	for base != "/" && base != "." && !within(base, paths[len(paths)-1]) {
+	for base != "/" && !within(base, paths[len(paths)-1]) {
 		base = filepath.Dir(base)
 	}
 	return base
@@ -95,12 +141,7 @@ func within(base, path string) bool {
 }
 
 // keyOf is a path below the base, with a slash before it.
-func keyOf(base, path string) string {
-	if base != "." {
-		path = strings.TrimPrefix(path, strings.TrimSuffix(base, "/"))
-	}
-	return "/" + strings.TrimPrefix(filepath.ToSlash(path), "/")
-}
+func keyOf(base, path string) string { return strings.TrimPrefix(path, strings.TrimSuffix(base, "/")) }
 
 // Validate checks a bundle that was received, and gives the entrypoint its slash where it has none.
 func (b *Bundle) Validate() error {

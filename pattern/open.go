@@ -1,7 +1,6 @@
 package pattern
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +32,7 @@ type Opened struct {
 	key   string
 }
 
-// Order returns the claims.
+// Order returns the claims. Nothing in them must be changed.
 func (o Opened) Order() Order { return o.order }
 
 // Raw returns the token as it came, without a line break at its end. It must not be changed.
@@ -53,28 +52,33 @@ var (
 
 // Open verifies a token and reads the order in it. The report lists every check in order, whatever the error.
 func (v Verifier) Open(ctx context.Context, raw []byte) (Opened, token.Report, error) {
-	raw = bytes.TrimRight(raw, "\r\n")
-	if v.Commands == nil && v.Keys.Empty() {
-		return Opened{}, token.Report{{Name: "key", Want: "keys or commands to verify with", Got: "none", Outcome: token.Failed}}, ErrNoVerify
-	}
+	raw = trimmed(raw)
 	profile := token.Profile{AnyIssuer: true, AnyAudience: true, Required: []string{"iat"}, Now: v.Now}
 	verified, report, err := v.verify(ctx, raw, profile)
+	if v.Commands == nil && v.Keys.Empty() {
+		return Opened{}, report, ErrNoVerify
+	}
 	if err != nil {
 		return Opened{}, report, err
 	}
 	order := verified.Claims()
 	audience, err := v.checkAudience(order.Audience)
-	at := slices.IndexFunc(report, func(c token.Check) bool { return c.Name == "aud" })
-	report[at] = audience
+	for i := range report {
+		if report[i].Name == audience.Name { // listed as not checked, since token leaves that to here
+			report[i] = audience
+		}
+	}
 	_, rules, refused := policy.Allow(verified, v.Rules...)
-	report = append(report, rules...)
-	if err := errors.Join(err, refused); err != nil {
+	bundle := token.Check{Name: "pattern", Want: "a bundle of files with its entrypoint", Got: order.Bundle.Entrypoint, Outcome: token.Passed}
+	invalid := order.Validate()
+	if invalid != nil {
+		bundle.Got, bundle.Outcome = invalid.Error(), token.Failed
+	}
+	report = append(append(report, rules...), bundle)
+	if err := errors.Join(err, refused, invalid); err != nil {
 		return Opened{}, report, err
 	}
-	if err := order.Validate(); err != nil {
-		return Opened{}, append(report, token.Check{Name: "pattern", Want: "a bundle of files with its entrypoint", Got: err.Error(), Outcome: token.Failed}), err
-	}
-	return Opened{order, raw, verified.KeyID()}, append(report, token.Check{Name: "pattern", Want: "a bundle of files with its entrypoint", Got: order.Bundle.Entrypoint, Outcome: token.Passed}), nil
+	return Opened{order, raw, verified.KeyID()}, report, nil
 }
 
 func (v Verifier) verify(ctx context.Context, raw []byte, p token.Profile) (token.Verified[Order], token.Report, error) {

@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -35,7 +36,7 @@ func (o Order) Vars() map[string]any {
 // ErrNoPattern means that a token carries no Pattern: it is no order, whoever signed it.
 var ErrNoPattern = errors.New("the token carries no etchaPattern, so it is no order")
 
-// Validate checks what a verified token must have to be an order: a Pattern and the time when it was made.
+// Validate checks what the claims must have to be an order's: a Pattern.
 func (o *Order) Validate() error {
 	if o.Bundle.Files == nil && o.Bundle.Entrypoint == "" {
 		return ErrNoPattern
@@ -59,8 +60,16 @@ type payload struct {
 	Subject       string         `json:"sub,omitzero"`
 }
 
-// Payload is the order's JSON: the same order gives the same bytes.
+// Payload is the order's JSON: the same order gives the same bytes. What no verifier would take is an error.
 func (o Order) Payload() ([]byte, error) {
+	for _, claim := range []struct {
+		name, property string
+		value          token.NumericDate
+	}{{"exp", "expiresIn", o.Expiry}, {"nbf", "notBefore", o.NotBefore}} {
+		if claim.value < 0 || claim.value > latest || claim.name == "nbf" && claim.value == 0 {
+			return nil, fmt.Errorf("%s: the token's %s would be %s; want a time from 1970 to 9999", claim.property, claim.name, utc(claim.value))
+		}
+	}
 	p := payload{
 		BuildManifest: o.BuildManifest, Bundle: o.Bundle, RunVars: o.Vars(), Version: o.Version,
 		Expiry: int64(o.Expiry), IssuedAt: int64(o.IssuedAt), Issuer: o.Issuer, ID: o.ID, NotBefore: int64(o.NotBefore), Subject: o.Subject,
@@ -76,8 +85,33 @@ func (o Order) Payload() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the order: %w", err)
 	}
+	if n := base64.RawURLEncoding.EncodedLen(len(text)); n > token.MaxOrderBytes-roomAround {
+		return nil, fmt.Errorf("the order would have about %d bytes; at most %d are taken", n, token.MaxOrderBytes)
+	}
 	return text, nil
 }
+
+// latest is the last second that a NumericDate may be: the end of the year 9999.
+const latest = 253402300799
+
+// roomAround is what a token has beside its payload, at most.
+const roomAround = 64 << 10
+
+// Warnings are what is said of an order that can be signed, and that no machine will ever run or none will now.
+func (o Order) Warnings() []string {
+	built := o.IssuedAt.Time()
+	switch {
+	case o.Expiry == 0:
+		return nil
+	case o.Expiry <= o.NotBefore:
+		return []string{fmt.Sprintf("expiresIn: the order expires at %s, and is not valid before %s: it never is", utc(o.Expiry), utc(o.NotBefore))}
+	case !o.Expiry.Time().After(built):
+		return []string{fmt.Sprintf("expiresIn: the order has expired already, at %s", utc(o.Expiry))}
+	}
+	return nil
+}
+
+func utc(d token.NumericDate) string { return d.Time().UTC().Format(time.RFC3339) }
 
 // NewOrder makes the claims of an order out of a Pattern, its files and what its build Commands found out.
 func NewOrder(p Pattern, b Bundle, manifest string, vars map[string]any, version string, now time.Time) Order {
@@ -92,6 +126,9 @@ func NewOrder(p Pattern, b Bundle, manifest string, vars map[string]any, version
 	o.NotBefore = token.NumericDate(p.NotBefore.From(now).Unix())
 	if p.ExpiresIn != 0 {
 		o.Expiry = token.NumericDate(now.Add(p.ExpiresIn).Unix())
+		if o.Expiry == 0 {
+			o.Expiry = -1 // 0 would be never; neither is a time that a token can have
+		}
 	}
 	return o
 }

@@ -185,7 +185,7 @@ func (p *Pattern) times(w written, mistake func(path, format string, arguments .
 	if w.ExpiresIn != "" && w.ExpiresInSec != 0 {
 		problems = append(problems, mistake("expiresIn", "expiresInSec is there too; give one"))
 	}
-	const mostSeconds = 1e10 // 317 years
+	const mostSeconds = 9e9 // 285 years; a Duration holds little more
 	if w.ExpiresInSec > mostSeconds || w.ExpiresInSec < -mostSeconds {
 		problems = append(problems, mistake("expiresInSec", "%d is not a number of seconds from -%d to %[2]d", w.ExpiresInSec, int64(mostSeconds)))
 	} else {

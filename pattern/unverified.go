@@ -1,0 +1,112 @@
+package pattern
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/token"
+)
+
+// Unverified is what a token says, whoever signed it: to be shown and compared, and rendered with nothing in reach. What
+// runs is an Opened.
+type Unverified struct {
+	token token.Unverified
+	raw   []byte
+	order Order
+	err   error // why the claims are no order's
+}
+
+// Decode reads a token without checking it. An error is one of a text that is no token; that its claims are no order's is
+// an error of Order.
+func Decode(raw []byte) (Unverified, error) {
+	raw = trimmed(raw)
+	decoded, err := token.Parse(string(raw), token.MaxOrderBytes)
+	if err != nil {
+		return Unverified{}, err
+	}
+	u := Unverified{token: decoded, raw: raw}
+	u.err = json.Unmarshal(decoded.Payload(), &u.order)
+	if u.err != nil { // what can be read of it shows more than nothing
+		u.order, u.err = Order{Bundle: BundleOf(decoded.Payload())}, claimsError(u.err)
+		return u, nil
+	}
+	u.err = u.order.Validate()
+	return u, nil
+}
+
+// BundleOf returns the files in the claims of an order; none where there are none that can be read.
+func BundleOf(payload []byte) Bundle {
+	var readable struct {
+		Bundle Bundle `json:"etchaPattern"`
+	}
+	if json.Unmarshal(payload, &readable) != nil {
+		return Bundle{}
+	}
+	return readable.Bundle
+}
+
+// ErrClaims means that a token's claims are not of the types that an order's have.
+var ErrClaims = errors.New("the claims are not an order's")
+
+// claimsError says which claim has another type.
+func claimsError(err error) error {
+	var wrong *json.SemanticError
+	if !errors.As(err, &wrong) {
+		return ErrClaims
+	}
+	reason := "of the wrong type"
+	if wrong.Err != nil {
+		reason = wrong.Err.Error()
+	}
+	return fmt.Errorf("%w: %.80q: %s", ErrClaims, strings.TrimPrefix(string(wrong.JSONPointer), "/"), reason)
+}
+
+// Header returns the header's JSON as it stands in the token.
+func (u Unverified) Header() []byte { return u.token.Header() }
+
+// Payload returns the claims' JSON as it stands in the token.
+func (u Unverified) Payload() []byte { return u.token.Payload() }
+
+// Bundle returns the Pattern's files, as far as there are any that can be read.
+func (u Unverified) Bundle() Bundle { return u.order.Bundle }
+
+// Order returns the claims, or why they are no order's.
+func (u Unverified) Order() (Order, error) {
+	if u.err != nil {
+		return Order{}, u.err
+	}
+	return u.order, nil
+}
+
+// Render is Opened.Render without native functions that reach anything but the environment's vars.
+func (u Unverified) Render(ctx context.Context, e Environment) (Pattern, error) {
+	order, err := u.Order()
+	if err != nil {
+		return Pattern{}, err
+	}
+	e.Access = jsonnet.Access{}
+	return order.render(ctx, u.raw, e)
+}
+
+// Render evaluates the order's Pattern from its own files and nothing else, in a process of its own. The order's run vars
+// are under the environment's, over all is the token itself as the var "jwt", and what native functions kept of the build
+// is there.
+func (o Opened) Render(ctx context.Context, e Environment) (Pattern, error) {
+	return o.order.render(ctx, o.raw, e)
+}
+
+func (o Order) render(ctx context.Context, raw []byte, e Environment) (Pattern, error) {
+	e.Vars = Vars(o.Vars(), e.Vars, map[string]any{"jwt": string(raw)})
+	e.Access.Cache = KeptBy(o.RunVars)
+	e.Apart = true
+	return Render(ctx, o.Bundle.Program(), e)
+}
+
+// trimmed is a token without the line break that ends its file.
+func trimmed(raw []byte) []byte { return bytes.TrimRight(raw, "\r\n") }
