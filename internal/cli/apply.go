@@ -195,25 +195,20 @@ func (a *app) prepare(ctx context.Context, cmd *cobra.Command, o *orders, argume
 
 // prepareToken verifies and renders an order. Nothing to verify with means refuse.
 func (a *app) prepareToken(ctx context.Context, cmd *cobra.Command, o *orders, name string, raw []byte, f applyFlags) (applied, error) {
-	v, _, err := a.verifier(ctx, cmd, o, f.order)
+	s, err := a.look(ctx, cmd, o, name, raw, f.order, audienceOf(o.source, o))
 	if err != nil {
 		return applied{}, err
 	}
-	v.Audience = audienceOf(o.source, o)
-	opened, report, err := v.Open(ctx, raw)
-	if errors.Is(err, pattern.ErrNoVerify) {
-		return applied{}, hinted{exit{statusFailed, fmt.Errorf("%s: %w, so it does not run", name, err)}, "set run.verifyKeys, or give --verify-key"}
+	if s.refused != nil {
+		return applied{}, s.refusal(o)
 	}
-	if err != nil {
-		return applied{}, refusal(name, report, err)
-	}
-	order := opened.Order()
-	rendered, err := o.received(ctx, order, opened.Raw(), true)
+	rendered, err := o.received(ctx, s.opened)
 	if err != nil {
 		return applied{}, err
 	}
+	order := s.opened.Order()
 	return applied{name: name, pattern: rendered, digest: order.Bundle.Digest(), signer: &record.Signer{
-		Key: opened.Key(), Issuer: order.Issuer, Subject: order.Subject, ID: order.ID, IssuedAt: order.IssuedAt.Time().UTC(),
+		Key: s.opened.Key(), Issuer: order.Issuer, Subject: order.Subject, ID: order.ID, IssuedAt: order.IssuedAt.Time().UTC(),
 	}}, nil
 }
 
@@ -224,9 +219,7 @@ func (o *orders) local(ctx context.Context, p patternText, f applyFlags) (applie
 	if err != nil {
 		return applied{}, err
 	}
-	for _, warning := range built.Warnings {
-		o.warn("%s: %s", p.name, warning)
-	}
+	o.warnings(p.name, built.Warnings)
 	vars := pattern.Vars(built.RunVars)
 	if len(built.Build) > 0 && !f.plan {
 		output, err := o.build(ctx, built)

@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +18,7 @@ import (
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/machine"
 	"github.com/writ-run/writ/pattern"
+	"github.com/writ-run/writ/token"
 )
 
 // defaultOutput is where a built token goes when neither the command line nor the Pattern says so, as with Etcha.
@@ -22,6 +28,7 @@ type buildFlags struct {
 	source, root string
 	libraries    []string
 	verbose      bool
+	asJSON       bool
 }
 
 func (a *app) buildVerb() *cobra.Command {
@@ -42,58 +49,102 @@ directory, where the Pattern is below it; else the Pattern's own) or a --library
 			}
 			return atMost("PATTERN", "OUT")(cmd, arguments)
 		},
-		RunE: func(cmd *cobra.Command, arguments []string) error { return a.build(cmd, arguments, f) },
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			if f.asJSON && len(arguments) == 2 && arguments[1] == "-" {
+				return usage(cmd, "--json and - exclude one another: both are for standard output")
+			}
+			return a.build(cmd, arguments, f)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.source, "source", "build", "the source whose exec and vars count")
 	flags.StringVar(&f.root, "root", "", "the directory that imports must not leave")
 	flags.StringArrayVarP(&f.libraries, "library", "J", nil, "directory that imports are looked for in, too (repeatable)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what checks print, too")
+	flags.BoolVar(&f.asJSON, "json", false, "print what was built as JSON")
 	return cmd
 }
 
-func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) (err error) {
-	sink, closeSink := a.stderrSink(f.verbose)
-	defer closeSink()
-	o, err := a.openOrders(cmd, f.source, sink)
-	if err != nil {
-		return err
-	}
-	defer func() { err = o.close(err) }()
-	sign, err := a.signer(cmd, o)
-	if err != nil {
-		return err
-	}
-	ctx, stop := a.interruptible(cmd.Context())
-	defer stop()
-	text, err := o.packable(arguments[0], f)
-	if err != nil {
-		return err
-	}
-	built, order, err := o.buildOrder(ctx, text, nil)
-	if err != nil {
-		return ended(ctx, err)
-	}
-	raw, err := signOrder(ctx, order, sign)
-	if err != nil {
-		return ended(ctx, err)
-	}
-	out := defaultOutput
-	switch {
-	case len(arguments) == 2:
+func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) error {
+	out := ""
+	if len(arguments) == 2 {
 		out = arguments[1]
-	case built.BuildOutput != "":
-		out = built.BuildOutput
 	}
-	if out == "-" {
-		_, err := fmt.Fprintln(a.stdout, raw)
+	if err := replaceable(out); err != nil {
 		return err
 	}
-	if _, err := (machine.File{Path: out, Contents: &raw}).Change(ctx); err != nil {
+	return a.withOrders(cmd, f.source, f.verbose, func(ctx context.Context, o *orders) error {
+		sign, err := a.signer(cmd, o)
+		if err != nil {
+			return err
+		}
+		text, err := o.packable(arguments[0], f)
+		if err != nil {
+			return err
+		}
+		built, order, err := o.buildOrder(ctx, text, nil)
+		if err != nil {
+			return err
+		}
+		raw, err := signOrder(ctx, order, sign)
+		if err != nil {
+			return err
+		}
+		out = cmp.Or(out, built.BuildOutput, defaultOutput)
+		if out == "-" {
+			_, err := fmt.Fprintln(a.stdout, raw)
+			return err
+		}
+		if err := replaceable(out); err != nil {
+			return err
+		}
+		if _, err := (machine.File{Path: out, Contents: &raw}).Change(ctx); err != nil {
+			return err
+		}
+		return a.built(out, order, len(raw), f)
+	})
+}
+
+// built says what was built.
+func (a *app) built(out string, order pattern.Order, size int, f buildFlags) error {
+	digest, files := order.Bundle.Digest(), len(order.Bundle.Files)
+	if !f.asJSON {
+		_, err := fmt.Fprintf(a.stdout, "%s: %d file(s), %d bytes, order %s\n", out, files, size, digest[:12])
 		return err
 	}
-	closeSink()
-	fmt.Fprintf(a.stdout, "%s: %d file(s), %d bytes, order %s\n", out, len(order.Bundle.Files), len(raw), order.Bundle.Digest()[:12])
+	times := []string{utc(order.IssuedAt.Time()), ""}
+	if order.Expiry != 0 {
+		times[1] = utc(order.Expiry.Time())
+	}
+	return printJSON(a.stdout, struct {
+		Out       string `json:"out"`
+		Bytes     int    `json:"bytes"`
+		Files     int    `json:"files"`
+		Order     string `json:"order"` // digest of the files
+		IssuedAt  string `json:"issued_at"`
+		ExpiresAt string `json:"expires_at,omitempty"`
+	}{out, size, files, digest, times[0], times[1]})
+}
+
+// replaceable refuses to put a token in the place of what is none: a Pattern that was named twice, a key.
+func replaceable(path string) error {
+	if path == "" || path == "-" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil // it is written, or that fails, in its time
+	}
+	defer file.Close()
+	start := make([]byte, 1<<10)
+	n, err := io.ReadFull(file, start)
+	if n == 0 || err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	start = start[:n]
+	if bytes.IndexByte(start, '.') < 0 || bytes.ContainsFunc(start, notOfToken) {
+		return hinted{fmt.Errorf("%s is there, and is no token", path), "name another file, or remove it first"}
+	}
 	return nil
 }
 
@@ -103,30 +154,41 @@ func signOrder(ctx context.Context, order pattern.Order, sign orderSigner) (stri
 	if err != nil {
 		return "", err
 	}
-	return sign(ctx, payload)
+	raw, err := sign(ctx, payload)
+	if err != nil {
+		return "", err
+	}
+	if len(raw) > token.MaxOrderBytes {
+		return "", fmt.Errorf("the token has %d bytes; at most %d are taken", len(raw), token.MaxOrderBytes)
+	}
+	return raw, nil
 }
 
 // buildOrder runs the build Commands of a Pattern and packs it. vars win over those of the configuration: a target's, say.
+// What is packed is what was rendered, and what is on disk still when the Commands are done.
 func (o *orders) buildOrder(ctx context.Context, text patternText, vars map[string]any) (pattern.Pattern, pattern.Order, error) {
-	kept := pattern.NewKept()
+	kept, files := pattern.NewKept(), pattern.NewSnapshot(text.Import)
+	text.Import = files.Import
 	environment := o.environment(text.directory, nil, text.buildVars(), vars)
 	environment.Access.Cache = kept
 	built, err := pattern.Render(ctx, text.Program, environment)
 	if err != nil {
 		return built, pattern.Order{}, err
 	}
-	for _, warning := range built.Warnings {
-		o.warn("%s: %s", text.name, warning)
+	o.warnings(text.name, built.Warnings)
+	bundle, err := pattern.Pack(ctx, text.Program, jsonnet.Limits{})
+	if err != nil {
+		return built, pattern.Order{}, err
 	}
 	output, err := o.build(ctx, built)
 	if err != nil {
 		return built, pattern.Order{}, err
 	}
-	bundle, err := pattern.Pack(ctx, text.Program, jsonnet.Limits{})
-	if err != nil {
-		return built, pattern.Order{}, err
+	if err := files.Unchanged(); err != nil {
+		return built, pattern.Order{}, hinted{fmt.Errorf("build: %w", err), "what build Commands find out reaches the runs by the event etcha:runVar_NAME"}
 	}
 	order := pattern.NewOrder(built, bundle, output.manifest, pattern.Vars(kept.Vars(), output.vars), "writ-"+version, time.Now())
+	o.warnings(text.name, order.Warnings())
 	return built, order, nil
 }
 
@@ -159,7 +221,6 @@ func (o *orders) packable(argument string, f buildFlags) (patternText, error) {
 		return text, fmt.Errorf("--root %s: %s is not below it", root, argument)
 	}
 	text.Import = jsonnet.Disk(absolute, f.libraries...)
-	text.Entrypoint = text.path // so that all names are absolute, whatever the libraries' are
 	return text, nil
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -23,14 +24,16 @@ Exits 1 where they differ.`,
 		Args: exactly("TOKEN", "TOKEN"),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
 			var both [2]pattern.Order
-			for i, name := range arguments {
-				raw, err := a.readOrder(name)
-				if err != nil {
-					return err
+			err := a.withOrders(cmd, "", false, func(ctx context.Context, o *orders) (err error) {
+				for i, name := range arguments {
+					if both[i], err = a.orderOf(ctx, cmd, o, name, v); err != nil {
+						return err
+					}
 				}
-				if both[i], err = a.orderOf(cmd, name, raw, v); err != nil {
-					return err
-				}
+				return nil
+			})
+			if err != nil {
+				return err
 			}
 			differences := pattern.Compare(both[0], both[1], ignoreVersion)
 			if asJSON {
@@ -55,22 +58,17 @@ Exits 1 where they differ.`,
 	return cmd
 }
 
-// orderOf is the order in a token: a verified one where there is anything to verify with, which is said where there is not.
-func (a *app) orderOf(cmd *cobra.Command, name string, raw []byte, f orderFlags) (pattern.Order, error) {
-	s, err := a.look(cmd, name, raw, "", f)
+// orderOf is the order in a token.
+func (a *app) orderOf(ctx context.Context, cmd *cobra.Command, o *orders, name string, f orderFlags) (pattern.Order, error) {
+	raw, err := a.readOrder(name)
 	if err != nil {
 		return pattern.Order{}, err
 	}
-	if s.refused != nil && !s.unverifiable() {
-		return pattern.Order{}, refusal(name, s.report, s.refused)
+	s, err := a.look(ctx, cmd, o, name, raw, f, nil)
+	if err != nil {
+		return pattern.Order{}, err
 	}
-	if err := s.order.Validate(); err != nil {
-		return pattern.Order{}, exit{statusFailed, fmt.Errorf("%s: %w", name, err)}
-	}
-	if s.refused != nil {
-		fmt.Fprintf(a.stderr, "writ: warning: %s is UNVERIFIED: %s\n", name, s.why())
-	}
-	return s.order, nil
+	return s.order(o)
 }
 
 func (a *app) printDifferences(differences []pattern.Difference) {
@@ -86,7 +84,7 @@ func (a *app) printDifferences(differences []pattern.Difference) {
 		if strings.Contains(d.Text, "\n") {
 			fmt.Fprintln(a.stdout, title)
 			for line := range strings.Lines(d.Text) {
-				fmt.Fprintln(a.stdout, "  "+safe(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    ")))
+				fmt.Fprintln(a.stdout, "  "+safeLine(line))
 			}
 			continue
 		}

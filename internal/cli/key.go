@@ -72,10 +72,18 @@ func (a *app) readFile(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
+		return nil, tooLarge{name, limit}
 	}
 	return data, nil
 }
+
+// tooLarge is a file that is not read to its end.
+type tooLarge struct {
+	name  string
+	limit int64
+}
+
+func (e tooLarge) Error() string { return fmt.Sprintf("%s is larger than %d bytes", e.name, e.limit) }
 
 // writeNew writes a private file; an existing one is replaced only with force, since it may be the only copy of a key.
 func writeNew(path string, data []byte, force bool) error {

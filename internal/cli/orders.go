@@ -96,6 +96,13 @@ func (o *orders) warn(format string, arguments ...any) {
 	_ = o.redactor.Append(journal.Entry{Kind: journal.Warning, Text: fmt.Sprintf(format, arguments...)})
 }
 
+// warnings says what there is to say of a Pattern.
+func (o *orders) warnings(name string, texts []string) {
+	for _, text := range texts {
+		o.warn("%s: %s", name, text)
+	}
+}
+
 // close ends what was opened, and returns with its problems the error of what it was opened for, as people may see it.
 func (o *orders) close(err error) error {
 	problems := []error{err, o.host.Close()}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -112,9 +114,10 @@ func (o *orders) askCommands(ctx context.Context, whose string, list command.Lis
 	}
 	runner := o.runner(o.override(whose, o.config.Exec, exec), map[string]string{variable: value})
 	runner.Source, runner.Sink = whose, nil // they may print a token
+	runner.Keep = token.MaxOrderBytes
 	result, err := runner.Run(ctx, plan)
 	if err != nil {
-		return "", err
+		return "", lastWords(err, result)
 	}
 	var printed []string
 	for _, e := range result.Events {
@@ -124,7 +127,7 @@ func (o *orders) askCommands(ctx context.Context, whose string, list command.Lis
 	}
 	switch {
 	case len(printed) == 0:
-		return "", errors.New("no command that ran fires the event etcha:jwt")
+		return "", errors.New("no command that ran fired the event etcha:jwt: want one with onChange: ['etcha:jwt']")
 	case len(printed) > 1:
 		return "", fmt.Errorf("%d events etcha:jwt were fired; want one", len(printed))
 	case printed[0] == "":
@@ -134,3 +137,31 @@ func (o *orders) askCommands(ctx context.Context, whose string, list command.Lis
 	}
 	return printed[0], nil
 }
+
+// lastWords adds the last line that a failed command printed to its error, since nothing else of it is shown. What may be a
+// token, a signature or a key is left out.
+func lastWords(err error, r command.Result) error {
+	var failed *command.FailedError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	for _, outcome := range slices.Backward(r.Outcomes) {
+		if outcome.State != command.Failed {
+			continue
+		}
+		for _, e := range []*command.Execution{outcome.Change, outcome.Check} {
+			if e == nil {
+				continue
+			}
+			text := strings.TrimSpace(e.Output.String())
+			text = text[strings.LastIndexByte(text, '\n')+1:]
+			if text = regexp.MustCompile(secretLike).ReplaceAllString(text, "..."); text != "" {
+				return fmt.Errorf("%w: %.200s", err, safe(text))
+			}
+		}
+	}
+	return err
+}
+
+// secretLike is what keys, tokens and signatures look like.
+const secretLike = `[A-Za-z0-9+/=_.-]{32,}`

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/key/remote"
 	"github.com/writ-run/writ/pattern"
 	"github.com/writ-run/writ/policy"
-	"github.com/writ-run/writ/token"
 )
 
 // orderFlags say what orders have to pass, in place of the configuration.
@@ -22,22 +22,22 @@ func (f *orderFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.keys, "verify-key", nil, "a key that orders are verified with, in place of the configuration's: its text, a file, a URL or dns:NAME (repeatable)")
 }
 
-// verifier is what an order of this source has to pass. required is false where there is nothing to verify with at all.
+// verifier is what an order of this source has to pass. required is false where nothing says that it has to pass anything.
 func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f orderFlags) (v pattern.Verifier, required bool, err error) {
 	said, allowed := o.of.Within(o.config.Run.Verification)
 	if !allowed {
 		o.warn("the verifyExec of source %s is not used: run.verifyExec has no allowOverride", o.source)
 	}
-	var values []string
+	values := f.keys
+	if len(f.keys) > 0 {
+		said.VerifyCommands, said.VerifyKeys = nil, []agent.Secret{}
+	}
 	for _, k := range said.VerifyKeys {
 		if o.config.Doubtful(k) {
 			return v, true, hinted{errors.New("verifyKeys: a key came from DNS, plain http or an unverified server, where anybody on the way could have put in another"),
 				"name it as dns:NAME#sha256=THUMBPRINT or http://...#sha256=THUMBPRINT; `writ key convert --to thumbprint` prints the thumbprint"}
 		}
 		values = append(values, string(k))
-	}
-	if len(f.keys) > 0 {
-		values, said.VerifyCommands = f.keys, nil
 	}
 	if said.JWTRule != "" {
 		rule, err := policy.Compile(said.JWTRule)
@@ -46,7 +46,7 @@ func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f ord
 		}
 		v.Rules = []policy.Rule{rule}
 	}
-	required = said.Required() || len(f.keys) > 0
+	required = said.Required()
 	if said.VerifyCommands != nil {
 		v.Commands = func(ctx context.Context, raw string) (string, error) {
 			return o.askCommands(ctx, "verifyCommands", said.VerifyCommands, said.VerifyExec, "ETCHA_JWT", raw)
@@ -71,45 +71,4 @@ func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f ord
 	}
 	v.Keys = keys
 	return v, required, nil
-}
-
-// readOrder reads a token file, or standard input for "-".
-func (a *app) readOrder(name string) ([]byte, error) {
-	raw, err := a.readFile(name, token.MaxOrderBytes+2)
-	if err != nil {
-		return nil, err
-	}
-	return []byte(strings.TrimRight(string(raw), "\r\n")), nil
-}
-
-// isToken tells a token from a Pattern: three parts of base64url. A Pattern has brackets.
-func isToken(text []byte) bool {
-	dots := 0
-	for _, b := range text {
-		switch {
-		case b == '.':
-			dots++
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '=':
-		case b == '\r', b == '\n':
-		default:
-			return false
-		}
-	}
-	return dots == 2
-}
-
-// refusal names every check that failed, one a line.
-func refusal(name string, report token.Report, err error) error {
-	var lines []error
-	for _, check := range report.Failed() {
-		got := check.Got
-		if got == "" {
-			got = "none"
-		}
-		lines = append(lines, fmt.Errorf("%s: %s: want %s, got %s", name, check.Name, check.Want, got))
-	}
-	if len(lines) == 0 {
-		lines = append(lines, fmt.Errorf("%s: %w", name, err))
-	}
-	return exit{statusFailed, errors.Join(lines...)}
 }

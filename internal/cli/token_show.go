@@ -122,8 +122,9 @@ func shown(name string, value json.RawMessage) string {
 	text := string(value)
 	switch name {
 	case "exp", "nbf", "iat":
-		if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && seconds >= 0 && seconds < 1<<38 {
-			return text + "  (" + utc(time.Unix(seconds, 0)) + ")"
+		if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 && seconds < 1<<38 {
+			at := time.Unix(int64(seconds), 0)
+			return text + "  (" + utc(at) + ", " + relative(at, time.Now()) + ")"
 		}
 	}
 	var plain string
@@ -131,6 +132,27 @@ func shown(name string, value json.RawMessage) string {
 		return plain
 	}
 	return safe(text)
+}
+
+// relative is a time as seen from another, in the largest unit of which there are two: in 7 days, 90 minutes ago.
+func relative(at, now time.Time) string {
+	seconds := at.Unix() - now.Unix()
+	form := "in %d %s"
+	if seconds < 0 {
+		seconds, form = -seconds, "%d %s ago"
+	}
+	for _, unit := range []struct {
+		name    string
+		seconds int64
+	}{{"years", 365 * 86400}, {"days", 86400}, {"hours", 3600}, {"minutes", 60}} {
+		if seconds >= 2*unit.seconds {
+			return fmt.Sprintf(form, seconds/unit.seconds, unit.name)
+		}
+	}
+	if seconds < 2 {
+		return "now"
+	}
+	return fmt.Sprintf(form, seconds, "seconds")
 }
 
 // ambiguous tells a string that would read like another JSON type without its quotes.
