@@ -1,10 +1,12 @@
 package pattern
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -107,6 +109,10 @@ func sameName(a, b string) bool {
 func (r *relocation) gather(ctx context.Context, l jsonnet.Limits) (b Bundle, origins map[string]string, err error) {
 	files, err := jsonnet.Dependencies(ctx, jsonnet.Program{Entrypoint: r.program.Entrypoint, Import: r.find}, l)
 	if err != nil {
+		var mistake *jsonnet.Error
+		if errors.As(err, &mistake) { // its place is in the file as people know it
+			mistake.File = cmp.Or(r.origins[mistake.File], mistake.File)
+		}
 		return Bundle{}, nil, err
 	}
 	if len(files) > maxFiles {

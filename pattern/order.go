@@ -103,10 +103,10 @@ func (o Order) Warnings() []string {
 	switch {
 	case o.Expiry == 0:
 		return nil
-	case o.Expiry <= o.NotBefore:
-		return []string{fmt.Sprintf("expiresIn: the order expires at %s, and is not valid before %s: it never is", utc(o.Expiry), utc(o.NotBefore))}
 	case !o.Expiry.Time().After(built):
 		return []string{fmt.Sprintf("expiresIn: the order has expired already, at %s", utc(o.Expiry))}
+	case o.Expiry <= o.NotBefore:
+		return []string{fmt.Sprintf("expiresIn: the order expires at %s, and is not valid before %s: it never is", utc(o.Expiry), utc(o.NotBefore))}
 	}
 	return nil
 }

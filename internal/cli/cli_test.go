@@ -80,6 +80,11 @@ func setup(env *testscript.Env) error {
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "share"))
 	env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 	env.Setenv("TERM", "dumb")
+	etcha, err := filepath.Abs(filepath.Join("..", "..", "token", "testdata", "etcha"))
+	if err != nil {
+		return err
+	}
+	env.Setenv("ETCHA", etcha) // tokens of the real one
 	env.Setenv("WRIT_CONTAINER_RUNTIME", "process") // what needs no container is tested without
 	return os.MkdirAll(filepath.Join(env.WorkDir, "tmp"), 0o700)
 }
@@ -95,6 +100,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"mode":      mode,
 		"status":    status,
 		"loadimage": loadImage,
+		"forge":     forge,
 	}
 }
 

@@ -72,7 +72,11 @@ func orNone(text string) string {
 // refusal names every check that failed, one a line, with what to do about it.
 func (s seen) refusal(o *orders) error {
 	if errors.Is(s.refused, pattern.ErrNoVerify) {
-		return hinted{exit{statusFailed, fmt.Errorf("%s: %w", s.name, s.refused)}, o.keyHint()}
+		err := fmt.Errorf("%s: %w", s.name, s.refused)
+		if s.required {
+			err = fmt.Errorf("%w, though the configuration asks for it", err)
+		}
+		return hinted{exit{statusFailed, err}, o.keyHint()}
 	}
 	var lines []error
 	addressed := false
