@@ -151,6 +151,10 @@ func plain(err error) string {
 	if errors.As(err, &request) {
 		err = request.Err
 	}
+	var alert *net.OpError
+	if alerted(err) && errors.As(err, &alert) {
+		err = alert
+	}
 	text := strings.TrimPrefix(err.Error(), "tls: failed to verify certificate: ")
 	return strings.Join(strings.Fields(text), " ")
 }
