@@ -106,6 +106,10 @@ func (l Linter) file(ctx context.Context, file string, r *Report) ([]script, err
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	var broken *jsonnet.Error
+	if errors.As(err, &broken) && broken.Line == 0 { // it is the linter that could not: on a cycle of imports, say
+		return nil, l.unlinted(ctx, program, broken, r)
+	}
 	if err != nil {
 		r.Findings = append(r.Findings, mistakes(file, err)...)
 		return nil, nil // nothing else can be told of it
@@ -120,6 +124,18 @@ func (l Linter) file(ctx context.Context, file string, r *Report) ([]script, err
 		return l.pattern(ctx, program, r)
 	}
 	return nil, l.library(ctx, program, r)
+}
+
+// unlinted has the evaluator say what is wrong with a file, where it does.
+func (l Linter) unlinted(ctx context.Context, program jsonnet.Program, broken *jsonnet.Error, r *Report) error {
+	before := len(r.Findings)
+	if err := l.library(ctx, program, r); err != nil {
+		return err
+	}
+	if len(r.Findings) == before {
+		r.Findings = append(r.Findings, mistakes(program.Entrypoint, broken)...)
+	}
+	return nil
 }
 
 // mistakes makes findings of errors of an evaluation, and of a Pattern.

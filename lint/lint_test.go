@@ -246,3 +246,31 @@ func TestNested(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestShells finds the shell of an exec.
+func TestShells(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string]string{
+		"/usr/bin/bash -e -o pipefail -c": "bash ends", "sh -c": "sh", "env ash -euc": "dash ends", "sudo -u x /bin/dash -o errexit -c": "dash ends",
+		"ssh host bash -o pipefail -c": "bash", "python3 -e": "", "bash --noprofile -c": "bash", "su app -c": "", "-c": "",
+	} {
+		given := &asks{}
+		text := fmt.Sprintf("{ runExec: { command: '%s' }, run: [{ id: 'a', check: 'x' }] }", command)
+		run(t, lint.Linter{Scripts: []lint.ScriptLinter{given}}, write(t, map[string]string{"p.jsonnet": text}), "p.jsonnet")
+		if given.got != want {
+			t.Errorf("%s: %q, want %q", command, given.got, want)
+		}
+	}
+}
+
+// asks is a ScriptLinter that keeps what it was given.
+type asks struct{ got string }
+
+func (a *asks) Name() string { return "asks" }
+func (a *asks) Lint(_ context.Context, s lint.Script) ([]lint.Remark, error) {
+	a.got = s.Shell
+	if s.Ends {
+		a.got += " ends"
+	}
+	return nil, nil
+}

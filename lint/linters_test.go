@@ -36,6 +36,8 @@ func TestShellcheck(t *testing.T) {
 	}{
 		"good":           {lint.Script{Shell: "bash", Text: "[[ -e /x ]]"}, nil},
 		"in its place":   {unquoted, []lint.Remark{{Line: 2, Column: 4, Text: "SC2086 (info): Double quote to prevent globbing and word splitting."}}},
+		"cd":             {lint.Script{Shell: "bash", Text: "cd /x\nls"}, []lint.Remark{{Line: 1, Column: 1, Text: "SC2164 (warning): Use 'cd ... || exit' or 'cd ... || return' in case cd fails."}}},
+		"cd, with -e":    {lint.Script{Shell: "bash", Ends: true, Text: "cd /x\nls"}, nil},
 		"of others":      {lint.Script{Shell: "bash", Text: `echo "$of_another_command"`}, nil},
 		"its own":        {lint.Script{Shell: "bash", Text: "# shellcheck disable=SC2086\nrm $1"}, nil},
 		"negated":        {lint.Script{Shell: "bash", Text: "! rm $1"}, []lint.Remark{{Line: 1, Column: 6, Text: "SC2086 (info): Double quote to prevent globbing and word splitting."}}},

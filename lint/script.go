@@ -16,6 +16,7 @@ import (
 // Script is what a Command would have executed.
 type Script struct {
 	Shell string // sh, bash, dash or ksh; empty: no shell executes it
+	Ends  bool   // the shell ends with the first command that fails, as with -e
 	Text  string
 }
 
@@ -56,9 +57,10 @@ func scriptsOf(file string, list command.List, path string, exec command.Exec, l
 		if strings.TrimSpace(counts.Command) == "" {
 			continue // it is split into words, and executed
 		}
+		shell, ends := shellOf(counts)
 		for _, s := range []struct{ kind, text string }{{"check", c.Check}, {"change", c.Change}, {"remove", c.Remove}} {
 			if s.text != "" {
-				scripts = append(scripts, script{Script{shellOf(counts), s.text}, file, line(at + "." + s.kind), c.ID, s.kind})
+				scripts = append(scripts, script{Script{shell, ends, s.text}, file, line(at + "." + s.kind), c.ID, s.kind})
 			}
 		}
 	}
@@ -68,19 +70,28 @@ func scriptsOf(file string, list command.List, path string, exec command.Exec, l
 // shells are those that linters know.
 var shells = []string{"sh", "bash", "dash", "ksh"}
 
+// options are words of a shell's command line behind -o.
+var options = []string{"errexit", "nounset", "pipefail"}
+
 // shellOf is the shell that an exec ends in: bash -e -c, env bash -c, sudo -u x sh -c.
-func shellOf(e command.Exec) string {
+func shellOf(e command.Exec) (shell string, ends bool) {
 	for _, word := range slices.Backward(strings.Fields(e.ContainerEntrypoint + " " + e.Command)) {
-		switch name := path.Base(word); {
+		name := path.Base(word)
+		short, is := strings.CutPrefix(word, "-")
+		switch {
+		case is:
+			ends = ends || strings.Contains(short, "e") && !strings.HasPrefix(short, "-")
+		case slices.Contains(options, word):
+			ends = ends || word == "errexit"
 		case slices.Contains(shells, name):
-			return name
+			return name, ends
 		case name == "ash":
-			return "dash" // what is said of one holds for the other
-		case !strings.HasPrefix(word, "-") && !slices.Contains([]string{"pipefail", "errexit", "nounset"}, word):
-			return ""
+			return "dash", ends // what is said of one holds for the other
+		default:
+			return "", false
 		}
 	}
-	return ""
+	return "", false
 }
 
 // lintScripts gives each script to each linter, the same one once.

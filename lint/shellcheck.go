@@ -17,8 +17,11 @@ type Shellcheck struct {
 	Dir  string // where its configuration, .shellcheckrc, is looked for; empty: here
 }
 
-// unassigned is what it says of variables that are not assigned in a script. Commands see those of Commands before them.
-const unassigned = "SC2154"
+// What it says in vain.
+const (
+	unassigned = "SC2154" // of variables that are not assigned in a script: Commands see those of Commands before them
+	unchecked  = "SC2164" // that cd may fail, of a script that then ends
+)
 
 // Name is shellcheck.
 func (Shellcheck) Name() string { return "shellcheck" }
@@ -33,7 +36,11 @@ func (s Shellcheck) Lint(ctx context.Context, script Script) ([]Remark, error) {
 		text, before = ":\n"+text, 1
 	}
 	var output, problem bytes.Buffer
-	cmd := exec.CommandContext(ctx, s.Path, "--shell="+script.Shell, "--exclude="+unassigned, "--format=json1", "-")
+	exclude := unassigned
+	if script.Ends {
+		exclude += "," + unchecked
+	}
+	cmd := exec.CommandContext(ctx, s.Path, "--shell="+script.Shell, "--exclude="+exclude, "--format=json1", "-")
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Dir, strings.NewReader(text), &output, &problem
 	err := cmd.Run()
 	var ended *exec.ExitError
