@@ -25,7 +25,7 @@ func findFiles(arguments []string, endings ...string) ([]sourceFile, error) {
 		absolute, err := filepath.Abs(path)
 		if err == nil && !known[absolute] {
 			known[absolute] = true
-			found = append(found, sourceFile{path, root})
+			found = append(found, sourceFile{filepath.Clean(path), root}) // as importing it names it
 		}
 		return err
 	}
