@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +50,21 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup:              setup,
 		Cmds:               commands(),
+		Condition:          condition,
 	})
+}
+
+// condition is need:PROGRAM, which holds where the program is there; where it has to be, that it is not fails.
+func condition(name string) (bool, error) {
+	tool, is := strings.CutPrefix(name, "need:")
+	if !is {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	_, err := exec.LookPath(tool)
+	if err != nil && os.Getenv("WRIT_TEST_REQUIRE") == "all" {
+		return false, err
+	}
+	return err == nil, nil
 }
 
 // TestShell: under the name of a command the binary is that command, before it looks at anything of writ's.
@@ -84,7 +99,7 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	env.Setenv("ETCHA", etcha) // tokens of the real one
+	env.Setenv("ETCHA", etcha)                      // tokens of the real one
 	env.Setenv("WRIT_CONTAINER_RUNTIME", "process") // what needs no container is tested without
 	return os.MkdirAll(filepath.Join(env.WorkDir, "tmp"), 0o700)
 }

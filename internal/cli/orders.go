@@ -170,7 +170,8 @@ func (o *orders) env(name string) (string, bool) {
 	return "", false
 }
 
-// command runs a script under the source's exec, for getCmd.
+// command runs a script under the source's exec, for getCmd. What it prints is without the line ends at its end, as in
+// writ.jsonnet.
 func (o *orders) command(ctx context.Context, script string) (string, error) {
 	plan, err := command.Diff(nil, command.List{{ID: "getCmd", Always: true, Change: script}}, command.Change)
 	if err != nil {
@@ -182,7 +183,7 @@ func (o *orders) command(ctx context.Context, script string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return result.Outcomes[0].Change.Output.String(), nil
+	return strings.TrimRight(result.Outcomes[0].Change.Output.String(), "\r\n"), nil
 }
 
 // environment is what Patterns are rendered with.

@@ -132,7 +132,7 @@ func (o *orders) askCommands(ctx context.Context, whose string, list command.Lis
 		return "", fmt.Errorf("%d events etcha:jwt were fired; want one", len(printed))
 	case printed[0] == "":
 		return "", errors.New("the event etcha:jwt was fired with nothing printed")
-	case strings.ContainsAny(printed[0], " \t\r\n"):
+	case strings.ContainsAny(printed[0], " \t\r\n"), strings.Count(printed[0], ".") > 2:
 		return "", errors.New("more than one token, or other text beside it, was printed as the event etcha:jwt")
 	}
 	return printed[0], nil
