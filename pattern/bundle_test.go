@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/jsonnet"
@@ -94,5 +95,149 @@ func TestPackRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v; want %q", text, err, want)
 		}
+	}
+}
+
+// tree writes files and returns their directory.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// TestPackLibrary: what a library has is where the bundle looks for it, and so on from there.
+func TestPackLibrary(t *testing.T) {
+	t.Parallel()
+	root := tree(t, map[string]string{
+		"patterns/web.jsonnet":   "local a = import 'a/a.libsonnet'; local b = import '../shared.libsonnet'; { run: [a, b] }",
+		"shared.libsonnet":       "import 'a/a.libsonnet'", // the same file from another directory
+		"vendor/a/a.libsonnet":   "import './b.libsonnet'",
+		"vendor/a/b.libsonnet":   "local c = import '../c.libsonnet'; local d = import 'd/d.libsonnet'; { id: c + d }",
+		"vendor/c.libsonnet":     "'c'",
+		"other/d/d.libsonnet":    "importstr 'text'",
+		"other/d/text":           "d",
+		"vendor/never.libsonnet": "error 'never'",
+	})
+	libraries := []string{filepath.Join(root, "vendor"), filepath.Join(root, "other")}
+	b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "patterns", "web.jsonnet"), Import: jsonnet.Disk(root, libraries...)}, jsonnet.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"/a/a.libsonnet", "/a/b.libsonnet", "/a/d/d.libsonnet", "/a/d/text", "/c.libsonnet",
+		"/patterns/a/a.libsonnet", "/patterns/a/b.libsonnet", "/patterns/a/d/d.libsonnet", "/patterns/a/d/text", "/patterns/c.libsonnet",
+		"/patterns/web.jsonnet", "/shared.libsonnet",
+	}
+	if got := slices.Sorted(maps.Keys(b.Files)); !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	p, err := pattern.Render(t.Context(), b.Program(), pattern.Environment{Exec: command.DefaultExec()})
+	if err != nil || len(p.Run) != 2 || p.Run[0].ID != "cd" || p.Run[1].ID != "cd" {
+		t.Errorf("%+v, %v", p.Run, err)
+	}
+}
+
+// TestPackLibraryRefuses what has no place in a bundle.
+func TestPackLibraryRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"a circle": {map[string]string{
+			"main.jsonnet": "import 'x/a.libsonnet'", "lib/x/a.libsonnet": "local b = import 'x/b.libsonnet'; {}", "lib/x/b.libsonnet": "local a = import 'x/a.libsonnet'; {}",
+		}, "over and over"},
+		"two in one place": {map[string]string{
+			"main.jsonnet":      "[import 'x/a.libsonnet', import 'x/b.libsonnet']",
+			"lib/x/a.libsonnet": "import './b.libsonnet'", "lib/x/b.libsonnet": "1", "x/b.libsonnet": "2",
+		}, "would be one file of the bundle"},
+		"an absolute import": {map[string]string{"main.jsonnet": "import 'ROOT/b.libsonnet'", "b.libsonnet": "{}"}, "an absolute path, holds on this machine alone"},
+	} {
+		root := tree(t, c.files)
+		main := filepath.Join(root, "main.jsonnet")
+		text, err := os.ReadFile(main)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(main, []byte(strings.ReplaceAll(string(text), "ROOT", root)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		program := jsonnet.Program{Entrypoint: main, Import: jsonnet.Disk(root, filepath.Join(root, "lib"))}
+		if _, err := pattern.Pack(t.Context(), program, jsonnet.Limits{}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v; want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestSameBytes: the same tree gives the same bytes, wherever it lies.
+func TestSameBytes(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"p/main.jsonnet": "local l = import '../l.libsonnet'; { a:: importstr 't', run: [] }", "l.libsonnet": "{}", "p/t": "\x01\x7f\u2028<>&\"\\\t\r\n\U0001F600"}
+	var first []byte
+	for range 3 {
+		root := tree(t, files)
+		b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "p", "main.jsonnet"), Import: jsonnet.Disk(root)}, jsonnet.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := pattern.Pattern{RunVars: map[string]any{"b": map[string]any{"y": 1, "x": 2}, "a": []any{1}}}
+		payload, err := pattern.NewOrder(p, b, "m\n", map[string]any{"c": "d"}, "v", time.Unix(1795441584, 0)).Payload()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = payload
+		}
+		if string(payload) != string(first) {
+			t.Errorf("%s\nwant %s", payload, first)
+		}
+	}
+}
+
+// TestSnapshot: files are read once, and a change is seen.
+func TestSnapshot(t *testing.T) {
+	t.Parallel()
+	root := tree(t, map[string]string{"main.jsonnet": "(import 'a.libsonnet') + (import 'lib.libsonnet')", "a.libsonnet": "{ run: [{ id: 'old' }] }", "lib/lib.libsonnet": "{}"})
+	disk := jsonnet.Disk(root, filepath.Join(root, "lib"))
+	s := pattern.NewSnapshot(disk)
+	program := jsonnet.Program{Entrypoint: filepath.Join(root, "main.jsonnet"), Import: s.Import}
+	render := func() pattern.Pattern {
+		t.Helper()
+		p, err := pattern.Render(t.Context(), program, pattern.Environment{Exec: command.DefaultExec()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	render()
+	if err := s.Unchanged(); err != nil {
+		t.Error(err)
+	}
+	change := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("a.libsonnet", "{ run: [{ id: 'new' }] }")
+	if p := render(); p.Run[0].ID != "old" {
+		t.Errorf("%+v", p.Run)
+	}
+	if err := s.Unchanged(); err == nil || !strings.HasSuffix(err.Error(), "a.libsonnet changed meanwhile") {
+		t.Error(err)
+	}
+	change("a.libsonnet", "{ run: [{ id: 'old' }] }")
+	change("lib.libsonnet", "{}") // before the library's
+	if err := s.Unchanged(); err == nil || !strings.Contains(err.Error(), "lib.libsonnet is there now") {
+		t.Error(err)
 	}
 }

@@ -133,3 +133,41 @@ func TestDigest(t *testing.T) {
 		seen[b.Digest()] = i
 	}
 }
+
+// TestPayloadRefuses what no verifier would take.
+func TestPayloadRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pattern pattern.Pattern
+		files   map[string]string
+		want    string
+	}{
+		"before 1970":      {pattern: pattern.Pattern{ExpiresIn: -100 * 365 * 24 * time.Hour}, want: "expiresIn: the token's exp would be 19"},
+		"1970 itself":      {pattern: pattern.Pattern{ExpiresIn: -1795441584 * time.Second}, want: "expiresIn: the token's exp would be 1969"},
+		"nbf in year zero": {pattern: pattern.Pattern{NotBefore: pattern.NotBefore{At: time.Unix(-1e11, 0)}}, want: "notBefore: the token's nbf would be -"},
+		"nbf in 10000":     {pattern: pattern.Pattern{NotBefore: pattern.NotBefore{At: time.Unix(253402300800, 0)}}, want: "notBefore: the token's nbf would be 10000"},
+		"too much":         {files: map[string]string{"/main.jsonnet": strings.Repeat("\x01", 9<<20)}, want: "the order would have about 75"},
+	} {
+		if _, err := order(t, c.pattern, c.files, nil).Payload(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %s", name, err, c.want)
+		}
+	}
+}
+
+func TestOrderWarnings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pattern pattern.Pattern
+		want    string
+	}{
+		"never expires": {pattern.Pattern{NotBefore: pattern.NotBefore{After: time.Hour}}, ""},
+		"fine":          {pattern.Pattern{ExpiresIn: time.Hour, NotBefore: pattern.NotBefore{After: time.Minute}}, ""},
+		"expired":       {pattern.Pattern{ExpiresIn: -time.Hour}, "has expired already, at 2026-11-23T12:46:24Z"},
+		"never valid":   {pattern.Pattern{ExpiresIn: time.Hour, NotBefore: pattern.NotBefore{After: time.Hour}}, "it never is"},
+	} {
+		got := order(t, c.pattern, nil, nil).Warnings()
+		if len(got) > 1 || len(got) == 1 != (c.want != "") || len(got) == 1 && !strings.Contains(got[0], c.want) {
+			t.Errorf("%s: %q; want %q", name, got, c.want)
+		}
+	}
+}
