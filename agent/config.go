@@ -1,14 +1,3 @@
-// Package agent is the process of a machine that takes orders, runs them and remembers them. So far it is what such a
-// process, and who sends orders to it, is told: sources, targets, what both have in common.
-//
-// Invariant: a source that has anything to verify with takes nothing that was not verified, and one that has nothing to
-// verify with takes no order at all.
-//
-//	run.verifyKeys ────────────┬─ and ─▶ keys ─────────┐
-//	sources.X.verifyKeys ──────┘                       │
-//	sources.X.verifyCommands ─ else run.verifyCommands ├─▶ what an order of source X has to pass
-//	sources.X.verifyExec ───── else run.verifyExec ────┤
-//	sources.X.jwtRule ──────── else run.jwtRule ───────┘
 package agent
 
 import (
@@ -60,6 +49,7 @@ type Source struct {
 	RunFrequency      time.Duration // between two runs, each after a pull; 0: at the start only
 	Events            Events        // what it runs on and what it may send
 	WebhookPaths      []string      // paths of HTTP requests that it runs on
+	Webhooks          Webhooks      // how it knows who makes them
 	TriggerOnly       bool          // it runs on events and webhooks only
 
 	Commands  command.List   // what runs until the first order has come
@@ -114,6 +104,7 @@ func (s Source) Validate() error {
 	if s.RunFrequency < 0 {
 		problems = append(problems, fmt.Errorf("runFrequency %s is negative", s.RunFrequency))
 	}
+	problems = append(problems, s.Webhooks.validate())
 	for i, path := range s.WebhookPaths {
 		if err := checkWebhookPath(path); err != nil {
 			problems = append(problems, fmt.Errorf("webhookPaths[%d] %q: %w", i, path, err))

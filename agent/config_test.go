@@ -59,6 +59,7 @@ func TestSource(t *testing.T) {
 		RunFrequency: -1,
 		Commands:     command.List{{ID: "a", OnChange: command.Targets{"b"}}},
 		Exec:         &command.Exec{ContainerPull: "yes"},
+		Webhooks:     agent.Webhooks{Verify: "standard", Secrets: []agent.Secret{"short", "not base64!"}},
 	}.Validate(),
 		"verifyCommands[0]: id is missing",
 		`jwtRule "aud ==": `,
@@ -75,6 +76,9 @@ func TestSource(t *testing.T) {
 		"pullPaths[2] is not a URL",
 		"pullPaths[3] is not a URL",
 		"runFrequency -1ns is negative",
+		"webhookSecrets[0] has 5 bytes; at least 8",
+		"webhookSecrets[0] is not base64",
+		"webhookSecrets[1] is not base64",
 		`webhookPaths[0] "hook": want a path that begins with a slash`,
 		`webhookPaths[1] "/hook?a": want a path alone`,
 		`webhookPaths[2] "/etcha": what begins with /etcha is the agent's own`,
@@ -82,6 +86,17 @@ func TestSource(t *testing.T) {
 		`webhookPaths[4] "/healthz": `,
 		`webhookPaths[5] "/metrics/x": `,
 	)
+}
+
+func TestWebhooks(t *testing.T) {
+	t.Parallel()
+	secrets := []agent.Secret{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+	for _, how := range []string{"github", "gitlab", "standard"} {
+		same(t, agent.Source{Webhooks: agent.Webhooks{Verify: how, Secrets: secrets}}.Validate())
+	}
+	same(t, agent.Source{Webhooks: agent.Webhooks{Verify: "GitHub", Secrets: secrets}}.Validate(), `webhookVerify "GitHub": want github, gitlab or standard`)
+	same(t, agent.Source{Webhooks: agent.Webhooks{Verify: "github"}}.Validate(), "webhookVerify has no webhookSecrets beside it")
+	same(t, agent.Source{Webhooks: agent.Webhooks{Secrets: secrets}}.Validate(), "webhookSecrets has no webhookVerify beside it")
 }
 
 func TestNames(t *testing.T) {

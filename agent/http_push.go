@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -30,11 +29,16 @@ func (e *exchange) push(source string) {
 		e.pushed(http.StatusBadRequest, api.Pushed{Err: err.Error()})
 		return
 	}
+	if e.config.Sources[source] != nil {
+		e.source = source
+	}
 	if !e.pushes[source] {
+		if e.source != "" { // it says so where it is asked how it stands
+			_, _ = e.receiver.Push(e.r.Context(), Push{Source: source, RemoteAddr: e.peer})
+		}
 		e.refuse(http.StatusNotFound, "", "")
 		return
 	}
-	e.source = source
 	order, status := e.body(maxOrder)
 	switch status {
 	case 0:
@@ -55,8 +59,8 @@ func (e *exchange) push(source string) {
 	e.run(p)
 }
 
-// run runs an order, also where its sender goes away before the end: half an order would be worse than one that nobody
-// waits for.
+// run has an order run. Once it runs, it does so to its end, whatever becomes of its sender: half an order would be worse
+// than one that nobody waits for.
 func (e *exchange) run(p Push) {
 	var events *stream
 	if accepts(e.r.Header.Values("Accept"), api.EventStream) {
@@ -64,34 +68,46 @@ func (e *exchange) run(p Push) {
 		p.Sink = events
 		defer events.stop() // also where Push panics: nothing else may write then
 	}
-	outcome, err := e.receiver.Push(context.WithoutCancel(e.r.Context()), p)
-	var older *OlderError
-	answer := api.Pushed{}
-	status := http.StatusInternalServerError
-	switch {
-	case errors.Is(err, ErrRefused):
-		status = http.StatusNotFound
-	case errors.As(err, &older):
-		status, answer.Err = http.StatusConflict, older.Error()
-	case err != nil:
-		answer.Err = e.config.Mask(p.Source, err.Error())
-	default:
-		answer = pushedOf(outcome, func(text string) string { return e.config.Mask(p.Source, text) })
-		if outcome.Err == nil {
-			status = http.StatusOK
-		}
-	}
+	outcome, err := e.receiver.Push(e.r.Context(), p)
+	status, answer := told(outcome, err)
 	if events != nil && (events.stop() || status == http.StatusOK) {
 		answer.Status = status
 		events.end(answer)
 		return
 	}
 	e.hurried()
-	if status == http.StatusNotFound {
+	switch status {
+	case http.StatusNotFound:
 		e.refuse(status, "", "")
-		return
+	case http.StatusServiceUnavailable:
+		e.w.Header().Set("Retry-After", "1")
+		fallthrough
+	default:
+		e.pushed(status, answer)
 	}
-	e.pushed(status, answer)
+}
+
+// told is what the sender of an order is told.
+func told(outcome Outcome, err error) (status int, answer api.Pushed) {
+	if err == nil {
+		status = http.StatusOK
+		if outcome.Err != nil {
+			status = http.StatusInternalServerError
+		}
+		return status, pushedOf(outcome)
+	}
+	answer.Err = cut(err.Error(), maxError)
+	switch {
+	case errors.Is(err, ErrRefused):
+		return http.StatusNotFound, api.Pushed{}
+	case errors.As(err, new(*OlderError)):
+		return http.StatusConflict, answer
+	case errors.Is(err, ErrFilter):
+		return http.StatusBadRequest, answer
+	case errors.Is(err, ErrBusy), errors.Is(err, ErrUnverified), errors.Is(err, errStopping), isEnd(err): // nothing ran
+		return http.StatusServiceUnavailable, answer
+	}
+	return http.StatusInternalServerError, answer
 }
 
 // pushed answers with what became of an order.

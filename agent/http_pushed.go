@@ -20,18 +20,17 @@ const (
 	maxShownID = 1 << 10 // of an id
 )
 
-// telling makes an outcome into what is told of it: masked, and bounded.
+// telling makes an outcome, in which what is secret is masked, into what is told of it within bounds.
 type telling struct {
-	mask             func(string) string
 	outputs, listing int // room that is left
 }
 
 // pushedOf is an outcome as it is told.
-func pushedOf(o Outcome, mask func(string) string) api.Pushed {
-	t := telling{mask, maxOutputs, maxListed}
+func pushedOf(o Outcome) api.Pushed {
+	t := telling{maxOutputs, maxListed}
 	a := api.Pushed{Exit: o.Exit, Mode: string(o.Result.Mode), Drift: o.Result.Drifted()}
 	if o.Err != nil {
-		a.Err = cut(mask(o.Err.Error()), maxError)
+		a.Err = cut(o.Err.Error(), maxError)
 	}
 	for i, c := range o.Result.Outcomes {
 		if t.listing <= 0 {
@@ -67,7 +66,7 @@ func (t *telling) outcome(a *api.Pushed, c command.Outcome) {
 	if c.Action == command.Remove {
 		ids, outputs = &a.RemovedIDs, &a.RemovedOutputs
 	}
-	told := api.PushedCommand{Action: string(c.Action), Parent: t.name(c.Parent), ID: t.name(c.ID), State: string(c.State), By: t.name(c.By), Seconds: seconds(c.Check, c.Change, c.Remove)}
+	told := api.PushedCommand{Action: string(c.Action), Parent: t.name(c.Parent), ID: t.name(c.ID), State: string(c.State), By: t.name(c.By), Seconds: spent(c.Check, c.Change, c.Remove)}
 	if last != nil {
 		told.Exit = last.Exit
 	}
@@ -82,7 +81,7 @@ func (t *telling) outcome(a *api.Pushed, c command.Outcome) {
 
 // name is a name as it is told. Each takes room, also an empty one.
 func (t *telling) name(text string) string {
-	text = cut(t.mask(text), maxShownID)
+	text = cut(text, maxShownID)
 	t.listing -= len(text) + 16
 	return text
 }
@@ -91,13 +90,13 @@ func (t *telling) output(x *command.Execution) string {
 	if x == nil {
 		return ""
 	}
-	text := cut(t.mask(x.Output.String()), max(0, min(maxOutput, t.outputs)))
+	text := cut(x.Output.String(), max(0, min(maxOutput, t.outputs)))
 	t.outputs -= len(text)
 	return text
 }
 
-// seconds is how long the scripts of a Command took together.
-func seconds(scripts ...*command.Execution) float64 {
+// spent is how long the scripts of a Command took together.
+func spent(scripts ...*command.Execution) float64 {
 	var all time.Duration
 	for _, x := range scripts {
 		if x != nil {

@@ -29,8 +29,7 @@ type ServerConfig struct {
 	Sources    map[string]*Source // those that take pushes, and those that have webhooks, are answered for
 	StateDir   string             // for the certificate that is made where none is given
 
-	Mask func(source, text string) string // hides what an answer must not show; nil: nothing is hidden
-	Now  func() time.Time                 // nil: time.Now
+	Now func() time.Time // nil: time.Now
 }
 
 // Listening is where a Server answers.
@@ -125,9 +124,6 @@ func (s *Server) Apply(c ServerConfig) (Listening, error) {
 func (s *Server) prepare(c ServerConfig) (*serving, error) {
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Mask == nil {
-		c.Mask = func(_, text string) string { return text }
 	}
 	next := &serving{config: c, pushes: map[string]bool{}, hooks: map[string]bool{}}
 	for i, text := range c.HTTP.TrustedProxies {

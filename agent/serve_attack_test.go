@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,7 +50,7 @@ func ended(t *testing.T, connection net.Conn) string {
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	r := &receiver{}
-	f := newHurriedFront(t, r, 200*time.Millisecond, time.Minute)
+	f := newHurriedFront(t, r, time.Second, time.Minute)
 	for name, test := range map[string]struct{ text, want string }{
 		"says nothing":         {"", ""},
 		"half a request line":  {"POST /etcha/v1/pu", "HTTP/1.1 400 Bad Request"},
@@ -130,14 +133,13 @@ func TestBodyFlood(t *testing.T) {
 	if answer, _ := f.do("POST", "/etcha/v1/push/web", strings.Repeat("x", 32<<20)); answer.StatusCode != 404 || len(r.pushes()) != 1 {
 		t.Errorf("the largest order: %s", answer.Status)
 	}
-	for end := time.Now().Add(patience); f.Held() != 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
-	}
-	if held := f.Held(); held != 0 {
-		t.Errorf("%d bytes are held", held)
-	}
+	must(t, program.Eventually(t.Context(), func() error {
+		if held := f.Held(); held != 0 {
+			return fmt.Errorf("%d bytes are held", held)
+		}
+		return nil
+	}))
 }
-
-const patience = time.Minute
 
 // TestManyBodies: what one peer sends at once is bounded; small orders always find room.
 func TestManyBodies(t *testing.T) {
@@ -282,52 +284,54 @@ func TestThousandPushes(t *testing.T) {
 	}
 }
 
-// TestClientGone: a run goes on to its end when its client has gone, over either protocol and streamed or not.
+// TestClientGone: an order that runs does so to its end when its sender has gone, over either protocol and streamed or not;
+// one that waits for its turn then does not run.
 func TestClientGone(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{true, false} {
 		for _, accept := range []string{"application/json", "text/event-stream"} {
 			t.Run(fmt.Sprint(http2, accept), func(t *testing.T) {
 				t.Parallel()
-				began, gone, finished := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-				f := newFront(t, &receiver{run: func(ctx context.Context, p agent.Push) (agent.Outcome, error) {
-					close(began)
-					<-gone
-					if p.Sink != nil {
-						for range 1000 {
-							must(t, p.Sink.Append(journal.Entry{Kind: journal.Output, Text: strings.Repeat("x", 10_000)}))
-						}
-					}
-					finished <- ctx.Err()
-					return changed("a", ""), nil
-				}})
+				m := newMachine(t, pushed())
+				m.run()
+				f := newFront(t, m.agent)
 				transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: http2}
 				defer transport.CloseIdleConnections()
 				ctx, cancel := context.WithCancel(t.Context())
-				request, err := http.NewRequestWithContext(ctx, "POST", f.url+"/etcha/v1/push/web", strings.NewReader("good"))
-				must(t, err)
-				request.Header.Set("Accept", accept)
 				ended := make(chan error, 1)
-				go func() {
-					_, err := (&http.Client{Transport: transport}).Do(request)
-					ended <- err
-				}()
-				<-began
+				push := func(command string) {
+					request, err := http.NewRequestWithContext(ctx, "POST", f.url+"/etcha/v1/push/web", bytes.NewReader(m.sign(m.now(), command)))
+					must(t, err)
+					request.Header.Set("Accept", accept)
+					go func() {
+						answer, err := (&http.Client{Transport: transport}).Do(request)
+						if err == nil { // streamed: it has begun
+							_, err = io.Copy(io.Discard, answer.Body)
+							answer.Body.Close()
+						}
+						ended <- err
+					}()
+				}
+				push("{ id: 'a', always: true, change: 'echo begun >a; until [ -e go ]; do printf %0100000d 1; sleep 0.02; done; echo over >a' }")
+				m.await("a", "begun")
+				push("{ id: 'b', always: true, change: 'echo too late >b' }")
+				awaitFor(t, "the second waits", func() bool { return m.status("web").Waiting == 1 })
 				cancel()
-				if err := <-ended; !errors.Is(err, context.Canceled) {
-					t.Errorf("the client: %v", err)
-				}
-				transport.CloseIdleConnections()
-				close(gone)
-				if err := <-finished; err != nil {
-					t.Errorf("the run: %v", err)
-				}
-				must(t, program.Eventually(t.Context(), func() error {
-					if log := f.log.String(); !strings.Contains(log, "request=push status=200") {
-						return errors.New(log)
+				for range 2 {
+					if err := <-ended; !errors.Is(err, context.Canceled) {
+						t.Errorf("the client: %v", err)
 					}
-					return nil
-				}))
+				}
+				awaitFor(t, "the second no longer waits", func() bool { return m.status("web").Waiting == 0 })
+				must(t, os.WriteFile(filepath.Join(m.dir, "go"), nil, 0o600))
+				if s := m.settled("web"); s.LastRun.Status != "succeeded" {
+					t.Fatalf("%+v", s.LastRun)
+				}
+				m.await("a", "over")
+				awaitFor(t, "both are answered", func() bool { return strings.Count(f.log.String(), "request=push") == 2 })
+				if _, err := os.Stat(filepath.Join(m.dir, "b")); !os.IsNotExist(err) {
+					t.Errorf("the second ran: %v", err)
+				}
 			})
 		}
 	}
@@ -365,7 +369,7 @@ func TestSignsOfLife(t *testing.T) {
 		f := newHurriedFront(t, &receiver{run: func(context.Context, agent.Push) (agent.Outcome, error) {
 			<-beats
 			return agent.Outcome{Err: errors.New("failed")}, nil
-		}}, 300*time.Millisecond, 100*time.Millisecond)
+		}}, 2*time.Second, 100*time.Millisecond)
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: connections == "h2"}
 		defer transport.CloseIdleConnections()
 		request, err := http.NewRequest("POST", f.url+"/etcha/v1/push/web", strings.NewReader("good"))
@@ -375,7 +379,7 @@ func TestSignsOfLife(t *testing.T) {
 		must(t, err)
 		defer answer.Body.Close()
 		read := bufio.NewReader(answer.Body)
-		for range 8 { // 800 ms
+		for range 25 { // two and a half seconds
 			if line, err := read.ReadString('\n'); err != nil || !strings.HasPrefix(line, ":") {
 				t.Fatalf("%q, %v", line, err)
 			}
@@ -396,10 +400,11 @@ func TestSignsOfLife(t *testing.T) {
 func TestLongRun(t *testing.T) {
 	t.Parallel()
 	over := make(chan struct{})
-	f := newHurriedFront(t, &receiver{run: func(context.Context, agent.Push) (agent.Outcome, error) {
+	r := &receiver{run: func(context.Context, agent.Push) (agent.Outcome, error) {
 		<-over
 		return changed("a", "b"), nil
-	}}, 200*time.Millisecond, time.Minute)
+	}}
+	f := newHurriedFront(t, r, 2*time.Second, time.Minute)
 	var pushes sync.WaitGroup
 	for _, http2 := range []bool{true, false} {
 		pushes.Go(func() {
@@ -417,12 +422,12 @@ func TestLongRun(t *testing.T) {
 		})
 	}
 	must(t, program.Eventually(t.Context(), func() error {
-		if n := len(f.receiver.pushes()); n < 2 {
+		if n := len(r.pushes()); n < 2 {
 			return fmt.Errorf("%d pushes", n)
 		}
 		return nil
 	}))
-	for range 4 { // each is hung up on when a bound is over
+	for range 2 { // each is hung up on when a bound is over
 		ended(t, f.dial())
 	}
 	close(over)

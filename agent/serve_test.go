@@ -37,9 +37,14 @@ func (r *receiver) Push(ctx context.Context, p agent.Push) (agent.Outcome, error
 	r.mu.Lock()
 	r.taken = append(r.taken, p)
 	r.mu.Unlock()
+	for token, err := range map[string]error{"busy": agent.ErrBusy, "away": fmt.Errorf("keys: %w", agent.ErrUnverified), "gone": context.Canceled, "full": errors.New("the disk is full")} {
+		if string(p.Token) == token {
+			return agent.Outcome{}, err
+		}
+	}
 	switch {
 	case string(p.Token) == "old":
-		return agent.Outcome{}, &agent.OlderError{IssuedAt: time.Unix(10, 0), Mark: time.Unix(20, 0), Now: time.Unix(30, 0)}
+		return agent.Outcome{}, &agent.OlderError{Source: p.Source, IssuedAt: time.Unix(10, 0), Newest: time.Unix(20, 0), Clock: time.Unix(30, 0)}
 	case string(p.Token) != "good":
 		return agent.Outcome{}, fmt.Errorf("%w: signature: it does not hold", agent.ErrRefused)
 	case r.run != nil:
@@ -75,41 +80,23 @@ func changed(id, output string) agent.Outcome {
 // front is a server over TLS with a client that trusts it.
 type front struct {
 	*agent.Server
-	t        testing.TB
-	receiver *receiver
-	url      string
-	client   *http.Client
-	log      *logged
-	config   agent.ServerConfig
-}
-
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(data []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(data)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+	t      testing.TB
+	url    string
+	client *http.Client
+	log    *logged
+	config agent.ServerConfig
 }
 
 // newFront serves the source web and the webhook /hook, with what the test changes of the configuration.
-func newFront(t testing.TB, r *receiver, change ...func(*agent.ServerConfig)) *front {
+func newFront(t testing.TB, r agent.Receiver, change ...func(*agent.ServerConfig)) *front {
 	t.Helper()
 	return newHurriedFront(t, r, 30*time.Second, 15*time.Second, change...)
 }
 
 // newHurriedFront has other bounds than the usual.
-func newHurriedFront(t testing.TB, r *receiver, bound, beat time.Duration, change ...func(*agent.ServerConfig)) *front {
+func newHurriedFront(t testing.TB, r agent.Receiver, bound, beat time.Duration, change ...func(*agent.ServerConfig)) *front {
 	t.Helper()
-	f := &front{t: t, receiver: r, log: &logged{}, config: agent.ServerConfig{
+	f := &front{t: t, log: &logged{}, config: agent.ServerConfig{
 		HTTP:       agent.HTTPServer{ListenAddress: "127.0.0.1:0", SelfSignedCertificate: true},
 		MetricsKey: "m3trics",
 		Sources: map[string]*agent.Source{
@@ -173,7 +160,7 @@ func decode(t testing.TB, text string) (p api.Pushed) {
 	return p
 }
 
-func TestPush(t *testing.T) {
+func TestHTTPPush(t *testing.T) {
 	t.Parallel()
 	r := &receiver{}
 	f := newFront(t, r)
@@ -199,8 +186,8 @@ func TestPush(t *testing.T) {
 	}
 }
 
-// TestPushRefused: what is refused is refused without a word, all but what only who signs orders can see.
-func TestPushRefused(t *testing.T) {
+// TestHTTPPushRefused: what is refused is refused without a word, all but what only who signs orders can see.
+func TestHTTPPushRefused(t *testing.T) {
 	t.Parallel()
 	r := &receiver{}
 	f := newFront(t, r)
@@ -214,8 +201,6 @@ func TestPushRefused(t *testing.T) {
 		{"POST", "web", "", 404, "", true},
 		{"POST", "web", "\x00\xff", 404, "", true},
 		{"POST", "nobody", "good", 404, "", false},
-		{"POST", "pulled", "good", 404, "", false},
-		{"POST", "hooked", "good", 404, "", false},
 		{"POST", "", "good", 404, "", false},
 		{"POST", "web/", "good", 404, "", false},
 		{"POST", "web%2f", "good", 404, "", false},
@@ -227,7 +212,11 @@ func TestPushRefused(t *testing.T) {
 		{"POST", "WEB", "good", 404, "", false},
 		{"POST", "web;a", "good", 404, "", false},
 		{"POST", strings.Repeat("a", 5000), "good", 404, "", false},
-		{"POST", "web", "old", 409, "the order was made at 1970-01-01T00:00:10Z, and one of 1970-01-01T00:00:20Z was accepted before (the clock says 1970-01-01T00:00:30Z)", true},
+		{"POST", "web", "old", 409, "the order is of 1970-01-01T00:00:10Z, and source web has accepted one of 1970-01-01T00:00:20Z; it is 1970-01-01T00:00:30Z here", true},
+		{"POST", "web", "busy", 503, "too many runs wait for this source", true},
+		{"POST", "web", "away", 503, "keys: it cannot be verified now", true},
+		{"POST", "web", "gone", 503, "context canceled", true},
+		{"POST", "web", "full", 500, "the disk is full", true},
 		{"POST", "web?only=(", "good", 400, "parameter only: \"(\": error parsing regexp: missing closing ): `^(?:()$`", false},
 		{"POST", "nobody?only=(", "good", 400, "parameter only: \"(\": error parsing regexp: missing closing ): `^(?:()$`", false},
 		{"POST", "web?only=" + strings.Repeat("a", 4097), "good", 400, "parameter only has 4097 bytes; at most 4096 are taken", false},
@@ -260,38 +249,50 @@ func TestPushRefused(t *testing.T) {
 	}
 }
 
-// TestPushFailed: a Command that failed is 500 with the whole answer; what is masked and long is so in it.
-func TestPushFailed(t *testing.T) {
+// TestHTTPPushOff: a source that takes no pushes hears of it, without the order.
+func TestHTTPPushOff(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 100<<10) + "s3cret"
+	r := &receiver{}
+	f := newFront(t, r)
+	for _, source := range []string{"pulled", "hooked"} {
+		answer, text := f.do("POST", "/etcha/v1/push/"+source, "good")
+		pushes := r.pushes()
+		if p := pushes[len(pushes)-1]; answer.StatusCode != 404 || text != "" || p.Source != source || p.Token != nil || p.RemoteAddr != "127.0.0.1" {
+			t.Errorf("%s: %s %q, %+v", source, answer.Status, text, p)
+		}
+	}
+}
+
+// TestHTTPPushFailed: a Command that failed is 500 with the whole answer; what is long is cut in it.
+func TestHTTPPushFailed(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 100<<10) + "end"
 	r := &receiver{run: func(context.Context, agent.Push) (agent.Outcome, error) {
 		o := changed("a", long)
-		failed := command.Execution{Exit: 3, Output: command.Output{Head: []byte("no s3cret\xff"), Size: 10}}
+		failed := command.Execution{Exit: 3, Output: command.Output{Head: []byte("no\xff"), Size: 3}}
 		o.Result.Outcomes = append(o.Result.Outcomes,
 			command.Outcome{Action: command.Remove, Parent: "g", ID: "b", State: command.Removed, Remove: &command.Execution{}},
 			command.Outcome{Action: command.Change, ID: "c", State: command.Failed, By: "a", Check: &failed, Change: &failed},
 			command.Outcome{Action: command.Change, ID: "d", State: command.Skipped},
 		)
-		o.Exit, o.Err = true, &command.FailedError{Name: "c", Phase: command.Change, Exit: 3, Reason: "s3cret"}
+		o.Exit, o.Err = true, &command.FailedError{Name: "c", Phase: command.Change, Exit: 3, Reason: "why"}
 		return o, nil
 	}}
-	f := newFront(t, r, func(c *agent.ServerConfig) {
-		c.Mask = func(source, text string) string { return strings.ReplaceAll(text, "s3cret", "(("+source+"))") }
-	})
+	f := newFront(t, r)
 	answer, text := f.do("POST", "/etcha/v1/push/web", "good")
 	got := decode(t, text)
-	if answer.StatusCode != 500 || strings.Contains(text, "s3cret") {
+	if answer.StatusCode != 500 {
 		t.Errorf("%s %s", answer.Status, text)
 	}
-	if out := got.ChangedOutputs[0]; len(out) > 65<<10 || !strings.HasPrefix(out, "xxx") || !strings.HasSuffix(out, "x((web))") || !strings.Contains(out, "bytes left out") {
+	if out := got.ChangedOutputs[0]; len(out) > 65<<10 || !strings.HasPrefix(out, "xxx") || !strings.HasSuffix(out, "xend") || !strings.Contains(out, "bytes left out") {
 		t.Errorf("%d bytes of output: %.20s", len(out), out)
 	}
 	got.ChangedOutputs = nil
 	want := api.Pushed{
-		ChangedIDs: []string{"a"}, Err: `command "c": change: ((web))`, Exit: true, RemovedIDs: []string{"b"}, RemovedOutputs: []string{""}, Mode: "change",
+		ChangedIDs: []string{"a"}, Err: `command "c": change: why`, Exit: true, RemovedIDs: []string{"b"}, RemovedOutputs: []string{""}, Mode: "change",
 		Commands: []api.PushedCommand{
 			{Action: "change", ID: "a", State: "changed", Seconds: 1}, {Action: "remove", Parent: "g", ID: "b", State: "removed"},
-			{Action: "change", ID: "c", State: "failed", By: "a", Exit: 3, Output: "no ((web))\ufffd"}, {Action: "change", ID: "d", State: "skipped"},
+			{Action: "change", ID: "c", State: "failed", By: "a", Exit: 3, Output: "no\ufffd"}, {Action: "change", ID: "d", State: "skipped"},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -424,7 +425,7 @@ func TestStreamOfNothing(t *testing.T) {
 	}
 }
 
-func TestWebhook(t *testing.T) {
+func TestHTTPWebhook(t *testing.T) {
 	t.Parallel()
 	r := &receiver{}
 	f := newFront(t, r)

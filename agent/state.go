@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,7 @@ import (
 //
 //	S.jwt   the order whose run has ended last, as it came
 //	S.next  an order whose run has begun: it becomes S.jwt when the run ends
-//	S.ran   the Commands that are on the machine by what has run, and those whose removal is still to be done
+//	S.ran   the Commands that are, or may be, on the machine by what has run and what runs
 //	S.mark  the time of the newest order that was ever accepted: no older one is
 //
 // Every file is replaced whole or not at all. S.ran and S.mark carry a checksum: one flipped bit is seen; an order has its
@@ -90,6 +91,11 @@ func (s *State) End(source string, ran Ran) error {
 	if err := s.KeepRan(source, ran); err != nil {
 		return err
 	}
+	return s.Promote(source)
+}
+
+// Promote makes the order whose run began the one whose run has ended last.
+func (s *State) Promote(source string) error {
 	err := os.Rename(s.path(source, nextSuffix), s.path(source, orderSuffix))
 	if errors.Is(err, fs.ErrNotExist) { // it ran from the configuration, or again
 		return nil
@@ -111,15 +117,27 @@ func (s *State) Forget(source string) error {
 	return errors.Join(problems...)
 }
 
+// Drop forgets an order whose run has begun, since it cannot run.
+func (s *State) Drop(source string) error {
+	if err := os.Remove(s.path(source, nextSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
 // Ran is what is on the machine by what a source has run.
 type Ran struct {
 	Order    string       `json:"order,omitzero"`    // digest of the order's Pattern
 	Commands command.List `json:"commands,omitzero"` // as they were rendered
-	Left     command.List `json:"left,omitzero"`     // of earlier orders, whose removal was not reached
+	Left     command.List `json:"left,omitzero"`     // of earlier orders, whose removal was not reached, or failed
+	Extra    command.List `json:"extra,omitzero"`    // of a run that goes on, or did not end; and of orders that ran in part
 }
 
-// Old is the list that a next order is compared with.
-func (r Ran) Old() command.List { return append(append(command.List{}, r.Left...), r.Commands...) }
+// Old is the list that another order is compared with.
+func (r Ran) Old() command.List { return slices.Concat(r.Left, r.Extra, r.Commands) }
+
+// Again is the list that the same order is compared with when it runs again.
+func (r Ran) Again() command.List { return slices.Concat(r.Left, r.Commands) }
 
 // KeepRan keeps what is on the machine.
 func (s *State) KeepRan(source string, ran Ran) error { return s.seal(source, ranSuffix, ran) }
@@ -136,6 +154,14 @@ type Mark struct {
 	Accepted time.Time `json:"accepted"`
 	Order    string    `json:"order,omitzero"`   // digest of its Pattern
 	Lowered  bool      `json:"lowered,omitzero"` // by hand, to let an older order in
+	Stays    *Standing `json:"stays,omitzero"`   // the order before it, which runs on until this one has
+	Broken   bool      `json:"broken,omitzero"`  // and for good, since this one could not be rendered
+}
+
+// Standing is an order that a source runs.
+type Standing struct {
+	IssuedAt int64  `json:"iat"`
+	Order    string `json:"order"`
 }
 
 // Mark returns a source's mark; found is false where it never accepted anything. ErrDamaged: it has one and nobody knows

@@ -97,6 +97,18 @@ func getFile(path string, seen Seen) ([]byte, Seen, error) {
 	return body, now, err
 }
 
+// Look is what a file is known by now, without reading it: the zero Seen where there is none, and for a URL.
+func (p Place) Look() Seen {
+	if p.path == "" {
+		return Seen{}
+	}
+	info, err := os.Stat(p.path)
+	if err != nil {
+		return Seen{}
+	}
+	return Seen{file: stampOf(info)}
+}
+
 func stampOf(info os.FileInfo) stamp {
 	s, is := info.Sys().(*syscall.Stat_t)
 	if !is {

@@ -90,6 +90,8 @@ func sourceFields() []field {
 	add(field{key: "verifyCommands", what: "a list of Commands"}, func(s *agent.Source) any { return &s.VerifyCommands })
 	add(field{key: "verifyKeys", what: "a list of keys"}, func(s *agent.Source) any { return &keys{&s.VerifyKeys} })
 	add(field{key: "webhookPaths", what: "a list of paths"}, func(s *agent.Source) any { return &s.WebhookPaths })
+	add(field{key: "webhookSecrets", what: "a list of texts"}, func(s *agent.Source) any { return &secrets{&s.Webhooks.Secrets} })
+	add(field{key: "webhookVerify", what: "github, gitlab or standard", text: true}, func(s *agent.Source) any { return &s.Webhooks.Verify })
 	add(field{key: "jwtFilters", loose: true, refused: useRule}, nil)
 	add(field{key: "shell", loose: true, refused: "writ opens no shells on other machines; leave it out"}, nil)
 	fields = append(fields, execFields("sources.*.exec", func(c *Config, n []string) *command.Exec { return made(&source(c, n).Exec) })...)

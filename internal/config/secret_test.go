@@ -16,17 +16,18 @@ func TestSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "c2VjcmV0LXNlY3JldA=="
 	for key, form := range map[string]string{
-		"build.signingKey":        `"%s"`,
-		"run.systemMetricsKey":    `"%s"`,
-		"run.systemMetricsSecret": `"%s"`,
-		"run.verifyKeys":          `["hmac:%s", [{"kty": "oct", "k": "%[1]s"}], "ed25519private:%[1]s:id", "%[1]s"]`,
-		"sources.web.verifyKeys":  `["hmac:%s"]`,
-		"sources.web.pullPaths":   `["https://u:%s@a.example.com/x#x-token:%[1]s"]`,
-		"sources.web.pullTargets": `["https://a.example.com/x#x-token:%s"]`,
-		"httpServer.keyBase64":    `"%s"`,
-		"run.tlsKeyBase64":        `"%s"`,
-		"licenseKey":              `"%s"`,
-		"run.systemPprofSecret":   `"%s"`,
+		"build.signingKey":         `"%s"`,
+		"run.systemMetricsKey":     `"%s"`,
+		"run.systemMetricsSecret":  `"%s"`,
+		"run.verifyKeys":           `["hmac:%s", [{"kty": "oct", "k": "%[1]s"}], "ed25519private:%[1]s:id", "%[1]s"]`,
+		"sources.web.verifyKeys":   `["hmac:%s"]`,
+		"sources.web.pullPaths":    `["https://u:%s@a.example.com/x#x-token:%[1]s"]`,
+		"sources.web.pullTargets":  `["https://a.example.com/x#x-token:%s"]`,
+		"sources.a.webhookSecrets": `["%s"]`,
+		"httpServer.keyBase64":     `"%s"`,
+		"run.tlsKeyBase64":         `"%s"`,
+		"licenseKey":               `"%s"`,
+		"run.systemPprofSecret":    `"%s"`,
 	} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
@@ -36,11 +37,14 @@ func TestSecrets(t *testing.T) {
 			for i := len(path) - 1; i >= 0; i-- {
 				file = "{" + path[i] + ": " + file + "}"
 			}
-			certificate := ""
+			beside := ""
 			if strings.HasSuffix(strings.ToLower(key), "keybase64") {
-				certificate = " + { httpServer+: { certificateBase64: 'YQ==' } }"
+				beside = " + { httpServer+: { certificateBase64: 'YQ==' } }"
 			}
-			o, home := world(t, file+certificate)
+			if path[len(path)-1] == "webhookSecrets" {
+				beside = " + { sources+: { a+: { webhookVerify: 'standard' } } }"
+			}
+			o, home := world(t, file+beside)
 			silent := func(what, text string) {
 				t.Helper()
 				if strings.Contains(text, strings.TrimRight(secret, "=")) {

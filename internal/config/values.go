@@ -222,6 +222,29 @@ func (k *keys) shown() any {
 	return list(shown)
 }
 
+// secrets is a list of texts, or one, none of which is shown.
+type secrets struct{ to *[]agent.Secret }
+
+func (s *secrets) UnmarshalJSONFrom(from *jsontext.Decoder) error {
+	var all []string
+	if err := (&texts{&all}).UnmarshalJSONFrom(from); err != nil {
+		return err
+	}
+	*s.to = nil
+	for _, one := range all {
+		*s.to = append(*s.to, agent.Secret(one))
+	}
+	return nil
+}
+
+func (s *secrets) shown() any {
+	var shown []string
+	for _, one := range *s.to {
+		shown = append(shown, one.String())
+	}
+	return list(shown)
+}
+
 // list is a list as JSON, [] where there is nothing in it.
 func list(of []string) any {
 	if of == nil {

@@ -1,0 +1,331 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/writ-run/writ/agent/pull"
+	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/journal"
+	"github.com/writ-run/writ/pattern"
+	"github.com/writ-run/writ/token"
+)
+
+// Config is what an agent is made of.
+type Config struct {
+	Run     Run
+	Sources map[string]*Source // by name
+
+	// Open verifies an order for a source. Where that cannot be done now (its keys cannot be reached), the error wraps
+	// ErrUnverified, and it is tried again.
+	Open func(ctx context.Context, source string, raw []byte) (pattern.Opened, token.Report, error)
+
+	// Work is what one run of a source is done with. Entries go to the sink, with what is secret masked.
+	Work func(source string, sink journal.Sink) (Work, error)
+
+	// Serve answers other machines, with the agent's Push, Webhook, Metrics and Status, until ctx ends; then it lets the
+	// answers end that have begun. It is called once, when the agent first needs it (Serves). Nil: nobody is answered.
+	Serve func(ctx context.Context, a *Agent) error
+
+	Client *http.Client     // of pulls; nil: one of its own
+	Grace  time.Duration    // how long a Command that runs may go on when the agent is to end; 0: a minute
+	Log    *slog.Logger     // nil: none
+	Now    func() time.Time // nil: time.Now
+}
+
+// Work is what a run of a source is done with.
+type Work struct {
+	Environment pattern.Environment      // what Patterns find and reach; the agent adds what is an order's own
+	Runner      command.Runner           // Exec is the source's. What its Sink is given has been, or will be, masked
+	Mask        func(text string) string // hides what is secret; nil: as it is
+}
+
+// ErrUnverified means that an order could not be verified for now, which says nothing about it.
+var ErrUnverified = errors.New("it cannot be verified now")
+
+// Validate returns every mistake, each beginning with its key.
+func (c Config) Validate() error {
+	problems := []error{below("run", c.Run.Validate())}
+	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+		problems = append(problems, below("sources."+name, errors.Join(ValidateName(name), c.Sources[name].Validate())))
+	}
+	if c.Open == nil || c.Work == nil {
+		problems = append(problems, errors.New("an agent needs Open and Work"))
+	}
+	return errors.Join(problems...)
+}
+
+// below puts a key in front of an error's lines.
+func below(key string, err error) error {
+	joined, is := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !is:
+		return fmt.Errorf("%s.%w", key, err)
+	}
+	var all []error
+	for _, one := range joined.Unwrap() {
+		all = append(all, below(key, one))
+	}
+	return errors.Join(all...)
+}
+
+// Agent runs the orders of its sources.
+type Agent struct {
+	state   *State
+	log     *slog.Logger
+	now     func() time.Time
+	watcher *pull.Watcher // nil: files cannot be watched here
+	metrics *metrics
+	renders chan struct{} // a place for each Pattern that is rendered at a time: each takes a process
+
+	stopping context.Context // it ends: no Command starts any more
+	stop     context.CancelFunc
+	ended    context.Context // it ends: those that run are ended
+	end      context.CancelFunc
+	pushes   sync.WaitGroup // runs that somebody outside has set off
+	loops    sync.WaitGroup
+
+	mu      sync.Mutex
+	config  Config
+	sources map[string]*source
+	life    context.Context // of the sources' loops; nil: none has begun
+	getter  *pull.Getter
+	served  chan struct{} // closed when Serve has returned; nil: it was not called
+	problem error         // what it returned
+}
+
+const (
+	defaultGrace = time.Minute
+	recordsBelow = "runs" // the directory of records within that of the state
+)
+
+// New returns an agent that holds its state's directory. Nothing runs before Run or Once.
+func New(c Config) (*Agent, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c.Grace = cmp.Or(c.Grace, defaultGrace)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	state, err := OpenState(c.Run.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := state.Sweep(); err != nil {
+		c.Log.Warn("what a killed agent had begun to write stays", "error", err)
+	}
+	a := &Agent{
+		state: state, log: c.Log, now: c.Now, config: c, sources: map[string]*source{}, getter: &pull.Getter{Client: c.Client},
+		metrics: newMetrics(), renders: make(chan struct{}, max(4, runtime.NumCPU())),
+	}
+	a.stopping, a.stop = context.WithCancel(context.Background())
+	a.ended, a.end = context.WithCancel(context.Background())
+	if a.watcher, err = pull.NewWatcher(); err != nil {
+		a.log.Warn("files are not watched, but looked at when runFrequency says so", "error", err)
+	}
+	for name, of := range c.Sources {
+		a.sources[name] = newSource(a, name, *of)
+	}
+	return a, nil
+}
+
+// Close lets the state go. Run and Once must have returned.
+func (a *Agent) Close() error {
+	a.end()
+	problems := []error{a.state.Close()}
+	if a.watcher != nil {
+		problems = append(problems, a.watcher.Close())
+	}
+	return errors.Join(problems...)
+}
+
+// Run runs the sources until ctx ends, or an event `exit` ends the agent. Then no Command starts any more; those that run may
+// end within Grace, and are ended after it.
+func (a *Agent) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, a.stop)()
+	if control, err := a.listenControl(); err != nil {
+		a.log.Warn("`writ agent status` cannot reach this agent", "error", err)
+	} else {
+		defer control.Close()
+	}
+	if !wait(a.stopping, time.Duration(rand.Int64N(int64(a.settings().Run.StartDelay)+1))) {
+		return nil
+	}
+	a.mu.Lock()
+	a.life = a.stopping
+	for _, s := range a.sorted() {
+		s.begin()
+	}
+	a.serve()
+	a.mu.Unlock()
+	<-a.stopping.Done()
+	a.log.Info("the agent ends")
+	return a.drain()
+}
+
+// drain waits for what runs, and ends it after the grace.
+func (a *Agent) drain() error {
+	done := make(chan struct{})
+	go func() {
+		a.loops.Wait()
+		a.pushes.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(a.settings().Grace):
+		a.log.Warn("Commands that still run are ended", "after", a.settings().Grace)
+		a.end()
+		<-done
+	}
+	a.mu.Lock()
+	served := a.served
+	a.mu.Unlock()
+	if served != nil {
+		<-served
+	}
+	return a.problem
+}
+
+// wait is false where ctx ended before the time was over.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Serves says whether there is anything to answer other machines for.
+func (c Config) Serves() bool {
+	for _, s := range c.Sources {
+		if s.AllowPush || len(s.WebhookPaths) > 0 {
+			return true
+		}
+	}
+	return c.Run.MetricsKey != ""
+}
+
+// serve calls Serve when it is first needed; an agent that cannot answer ends. It needs a.mu.
+func (a *Agent) serve() {
+	if a.served != nil || a.life == nil || a.config.Serve == nil || !a.config.Serves() {
+		return
+	}
+	a.served = make(chan struct{})
+	go func(serve func(context.Context, *Agent) error) {
+		defer close(a.served)
+		defer a.stop()
+		a.problem = serve(a.stopping, a)
+	}(a.config.Serve)
+}
+
+// settings are the configuration as it is now. What it points to must not be changed.
+func (a *Agent) settings() Config {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.config
+}
+
+// source returns a source; nil: there is none of that name.
+func (a *Agent) source(name string) *source {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sources[name]
+}
+
+// sorted are the sources in the order of their names. It needs a.mu.
+func (a *Agent) sorted() []*source {
+	all := make([]*source, 0, len(a.sources))
+	for _, name := range slices.Sorted(maps.Keys(a.sources)) {
+		all = append(all, a.sources[name])
+	}
+	return all
+}
+
+func (a *Agent) all() []*source {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sorted()
+}
+
+func (a *Agent) get() *pull.Getter {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.getter
+}
+
+func (a *Agent) records() string { return filepath.Join(a.state.Directory(), recordsBelow) }
+
+// Once pulls and runs every source once, in the order of their names. The error names each that failed.
+func (a *Agent) Once(ctx context.Context) error {
+	defer context.AfterFunc(ctx, a.stop)()
+	defer context.AfterFunc(a.stopping, func() { time.AfterFunc(a.settings().Grace, a.end) })()
+	var problems []error
+	for _, s := range a.all() {
+		if a.stopping.Err() != nil {
+			break
+		}
+		if err := s.once(); err != nil {
+			problems = append(problems, fmt.Errorf("source %s: %w", s.name, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Reload takes another configuration. A bad one is refused, and nothing has changed then. Sources that are gone end with what
+// runs now; what they have put on the machine stays there. The order of each source is verified again.
+func (a *Agent) Reload(c Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if c.Run.StateDir != a.config.Run.StateDir {
+		return fmt.Errorf("run.stateDir is %s as long as this agent runs, not %s", a.config.Run.StateDir, c.Run.StateDir)
+	}
+	c.Grace, c.Log, c.Now = cmp.Or(c.Grace, defaultGrace), a.config.Log, a.config.Now
+	if c.Client != a.config.Client {
+		a.getter = &pull.Getter{Client: c.Client}
+	}
+	a.config = c
+	for name, s := range a.sources {
+		if c.Sources[name] == nil {
+			s.endLoop()
+			delete(a.sources, name)
+		}
+	}
+	for name, of := range c.Sources {
+		s := a.sources[name]
+		if s == nil {
+			s = newSource(a, name, *of)
+			a.sources[name] = s
+			if a.life != nil {
+				s.begin()
+			}
+			continue
+		}
+		s.reconfigure(*of)
+	}
+	a.serve()
+	return nil
+}
