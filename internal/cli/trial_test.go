@@ -84,3 +84,26 @@ func TestLibraryPatterns(t *testing.T) {
 		t.Errorf("status %d\n%s", status, output)
 	}
 }
+
+// TestTestingGuide runs every command of docs/testing.md, as its reader would.
+func TestTestingGuide(t *testing.T) {
+	t.Parallel()
+	binaries := needContainers(t)
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "testing.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	script := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", shellBlocks(string(text)))
+	script.Dir = directory
+	script.Env = []string{"HOME=" + directory, "PATH=" + binaries + ":" + os.Getenv("PATH"), "TMPDIR=/tmp"}
+	output, err := script.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, want := range []string{"1 file, 3 scripts, 0 findings\n", "patterns/motd.jsonnet: passed: 1 tested, "} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("no %q in\n%s", want, output)
+		}
+	}
+}
