@@ -36,6 +36,7 @@ type tested struct {
 	Reason  string       `json:"reason,omitempty"`
 	Build   []trial.Case `json:"build,omitempty"`
 	Run     []trial.Case `json:"run,omitempty"`
+	Left    int          `json:"buildLeft,omitempty"` // build Commands that were not to be tried
 	Seconds float64      `json:"seconds"`
 }
 
@@ -107,7 +108,7 @@ func (t *trials) try(ctx context.Context, f sourceFile, r *tested) error {
 	for _, warning := range built.Warnings {
 		t.orders.warn("%s: %s", f.path, warning)
 	}
-	if t.flags.build && !(err == nil && t.nothing(built.Build)) {
+	if t.flags.build && !(err == nil && t.count(built.Build) == 0) {
 		report, err := p.list(ctx, built, true)
 		r.Build = report.Cases
 		if err != nil || report.Failed() {
@@ -119,6 +120,9 @@ func (t *trials) try(ctx context.Context, f sourceFile, r *tested) error {
 		}
 		p.found = output.vars
 	}
+	if !t.flags.build {
+		r.Left = t.count(built.Build)
+	}
 	run := built
 	if err == nil {
 		run, err = p.forRun(ctx, built, nil)
@@ -126,7 +130,7 @@ func (t *trials) try(ctx context.Context, f sourceFile, r *tested) error {
 			return err
 		}
 	}
-	if err == nil && t.nothing(run.Run) {
+	if err == nil && t.count(run.Run) == 0 {
 		return t.idle(run, r)
 	}
 	report, err := p.list(ctx, run, false)
@@ -134,13 +138,16 @@ func (t *trials) try(ctx context.Context, f sourceFile, r *tested) error {
 	return err
 }
 
-// nothing tells whether nothing of a list is to be tried.
-func (t *trials) nothing(list command.List) bool {
+// count is how many Commands of a list, which is valid, are to be tried.
+func (t *trials) count(list command.List) int {
 	plan, err := command.Diff(nil, list, command.Change)
 	if err == nil && t.flags.only != "" {
 		plan, err = plan.Only(t.flags.only)
 	}
-	return err == nil && len(plan.Steps) == 0
+	if err != nil {
+		return 0
+	}
+	return len(plan.Steps)
 }
 
 // idle says why nothing of a Pattern's run list is tried, unless its build list was.
@@ -150,7 +157,7 @@ func (t *trials) idle(p pattern.Pattern, r *tested) error {
 		return nil
 	case t.flags.only != "" && len(p.Run)+len(p.Build) > 0:
 		return skipped("--only matches none of its Commands")
-	case len(p.Build) > 0 && !t.flags.build:
+	case r.Left > 0:
 		return skipped("it has no run Commands; -b tries its build Commands")
 	}
 	return skipped("it has no Commands")

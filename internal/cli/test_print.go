@@ -76,6 +76,9 @@ func (r tested) write(to *strings.Builder) {
 		fmt.Fprintf(to, ": %s, %s", verdicts(counts), brief(time.Duration(r.Seconds*float64(time.Second))))
 	}
 	to.WriteByte('\n')
+	if r.Left > 0 && r.State != testSkipped {
+		fmt.Fprintf(to, "  build: %s not tried; -b tries them\n", count(r.Left, "Command"))
+	}
 	writeCases(to, "build: ", r.Build)
 	writeCases(to, "", r.Run)
 }

@@ -107,3 +107,17 @@ func TestTestingGuide(t *testing.T) {
 		}
 	}
 }
+
+// TestIsSystem keeps directories out of a container that it cannot be without.
+func TestIsSystem(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		"/": true, "/etc": true, "/etc/writ": false, "/usr": true, "/usr/lib": true, "/usr/local": true, "/usr/local/bin": true, "/usr/local/etc/patterns": false,
+		"/usr/share/patterns": false, "/home": true, "/home/me": false, "/root": true, "/root/p": false, "/tmp": true, "/tmp/p": false, "/dev/shm/p": true,
+		"/proc/self/cwd": true, "/srv": false, "/patterns": false, "/lib64/x": true, "/var": true, "/var/lib/p": false,
+	} {
+		if got := isSystem(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}
