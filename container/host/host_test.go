@@ -357,6 +357,94 @@ func TestKilledWrit(t *testing.T) {
 	}
 }
 
+// TestKilledWithoutLeash kills a child of this test whose leash is dead, as it would be a moment after the start of a process
+// that it does not hold yet. What such a process has started may live, the process itself may not.
+func TestKilledWithoutLeash(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := sleeper()
+	command := exec.Command(self)
+	command.Env = append(os.Environ(), victim+"="+number)
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stdout)
+	for range 2 {
+		if line, err := lines.ReadString('\n'); line != "ready\n" {
+			t.Fatalf("the victim says %q, %v", line, err)
+		}
+	}
+	var leaders []int
+	for _, each := range []string{number + "01", number + "21"} {
+		await(t, func() bool { return len(sleepers(each)) == 1 })
+		leader := parent(t, sleepers(each)[0])
+		t.Cleanup(func() { _ = syscall.Kill(-leader, syscall.SIGKILL) })
+		leaders = append(leaders, leader)
+	}
+	for _, pid := range children(t, command.Process.Pid) {
+		if !slices.Contains(leaders, pid) { // the leash
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = command.Process.Wait()
+	for _, pid := range leaders {
+		await(t, func() bool { return !lives(pid) })
+	}
+}
+
+// status is the state of a process, and its parent.
+func status(pid int) (state string, parent int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	_, _ = fmt.Sscan(rest, &state, &parent)
+	return state, parent
+}
+
+func parent(t *testing.T, pid int) int {
+	t.Helper()
+	_, of := status(pid)
+	if of <= 1 {
+		t.Fatalf("process %d has the parent %d", pid, of)
+	}
+	return of
+}
+
+func lives(pid int) bool {
+	state, _ := status(pid)
+	return state != "" && state != "Z"
+}
+
+func children(t *testing.T, of int) (pids []int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil {
+			if _, parent := status(pid); parent == of {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
 func await(t *testing.T, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(time.Millisecond) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -15,7 +16,7 @@ import (
 
 // Start starts a process in a session of its own.
 func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) (container.Process, error) {
-	p := &process{runtime: r}
+	p := &process{runtime: r, reaped: make(chan struct{})}
 	err := ctx.Err()
 	if err == nil {
 		err = s.CheckArguments()
@@ -85,18 +86,34 @@ func (p *process) start(s container.Spec, io container.IO) error {
 	if err != nil {
 		return err
 	}
-	p.handle, err = os.StartProcess(executable, append([]string{s.Path}, s.Args...), &os.ProcAttr{
+	attributes := &os.ProcAttr{
 		Dir: directory, Env: append([]string{}, environment...), Files: streams.Child, // a nil Env would be ours
-		// A session of its own: a group to end, and no terminal of the caller's to read from or to signal.
-		Sys: &syscall.SysProcAttr{Setsid: true, Credential: who},
-	})
+		// A session of its own: a group to end, and no terminal of the caller's to read from or to signal. Should Writ be
+		// killed before the leash holds it, the kernel kills the leader, which will hardly have started anything by then.
+		Sys: &syscall.SysProcAttr{Setsid: true, Credential: who, Pdeathsig: syscall.SIGKILL},
+	}
+	started := make(chan error, 1)
+	go func() {
+		// The kernel sends Pdeathsig when the thread that forked ends, so this one stays for as long as the process does.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		handle, err := os.StartProcess(executable, append([]string{s.Path}, s.Args...), attributes)
+		if err == nil {
+			p.handle = handle
+			p.runtime.leash.Hold(handle.Pid, p.runtime.log)
+		}
+		started <- err
+		if err == nil {
+			<-p.reaped
+		}
+	}()
+	err = <-started
 	streams.Started()
 	if err != nil {
 		streams.Abandon()
 		return explain(err, executable, s.User)
 	}
 	p.streams = streams
-	p.runtime.leash.Hold(p.handle.Pid, p.runtime.log)
 	streams.Run(io.Stdin)
 	return nil
 }

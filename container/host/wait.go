@@ -21,6 +21,7 @@ type process struct {
 	runtime *Runtime
 	streams *container.Streams
 	handle  *os.Process
+	reaped  chan struct{} // closed once the process has been waited for
 
 	mu       sync.Mutex
 	exited   bool      // the leader has, so that it is too late to end it
@@ -93,6 +94,7 @@ func (p *process) reap() {
 	}
 	p.mu.Unlock()
 	state, err := p.handle.Wait()
+	close(p.reaped)
 	if err == nil {
 		p.status = container.ExitStatus(state.Sys().(syscall.WaitStatus))
 	}
