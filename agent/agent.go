@@ -38,6 +38,7 @@ type Config struct {
 	// answers end that have begun. It is called once, when the agent first needs it (Serves). Nil: nobody is answered.
 	Serve func(ctx context.Context, a *Agent) error
 
+	Ready  func()           // is told once Run has begun; nil: nobody is
 	Client *http.Client     // of pulls; nil: one of its own
 	Grace  time.Duration    // how long a Command that runs may go on when the agent is to end; 0: a minute
 	Log    *slog.Logger     // nil: none
@@ -174,7 +175,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		s.begin()
 	}
 	a.serve()
+	ready := a.config.Ready
 	a.mu.Unlock()
+	if ready != nil {
+		ready()
+	}
 	<-a.stopping.Done()
 	a.log.Info("the agent ends")
 	return a.drain()

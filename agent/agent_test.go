@@ -149,10 +149,13 @@ func (m *machine) start() *agent.Agent {
 // run runs the agent until stop, which waits for its end.
 func (m *machine) run() (stop func() error) {
 	m.t.Helper()
+	ready := make(chan struct{})
+	m.config.Ready = func() { close(ready) }
 	a := m.start()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
+	<-ready
 	stop = sync.OnceValue(func() error {
 		cancel()
 		err := <-ended

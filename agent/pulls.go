@@ -164,7 +164,7 @@ func (s *source) once() error {
 	if problem != nil {
 		return errors.Join(err, problem)
 	}
-	out, ran := s.again(s.agent.ended, job{by: byRestore})
+	out, ran := s.again(s.agent.ended, job{by: byRepair})
 	leave()
 	if ran {
 		s.dispatch(sent{events: out.events, key: out.key})
