@@ -140,10 +140,6 @@ func readFilter(pid int, lives func() error) (program []byte, err error) {
 	if _, err := ptrace(unix.PTRACE_SEIZE, pid, 0, 0); err != nil {
 		return nil, fmt.Errorf("trace init: %w", err)
 	}
-	if err := lives(); err != nil {
-		_, _ = ptrace(unix.PTRACE_DETACH, pid, 0, 0) // it is another's number, or gone
-		return nil, err
-	}
 	signal := uintptr(0) // that it was about to get
 	defer func() {
 		if _, problem := ptrace(unix.PTRACE_DETACH, pid, 0, signal); problem != nil && problem != unix.ESRCH {
@@ -166,6 +162,9 @@ func readFilter(pid int, lives func() error) (program []byte, err error) {
 	}
 	if uint32(status)>>16 == 0 { // not stopped by us
 		signal = uintptr(status.StopSignal())
+	}
+	if err := lives(); err != nil { // it is another's number; only what is stopped can be let go
+		return nil, err
 	}
 	count, err := ptrace(unix.PTRACE_SECCOMP_GET_FILTER, pid, 0, 0)
 	if err != nil {
