@@ -111,6 +111,8 @@ type HTTPClient struct {
 	TLSSkipVerify      bool     // no certificate is verified
 	NoSystemCA         bool     // the authorities of the system are not trusted
 	PinnedFingerprints []string // SHA-256 of certificates that are trusted whoever has signed them, in hexadecimal
+	CertificatePath    string   // file of its own certificate with its chain (PEM), for servers that ask for one
+	KeyPath            string   // file of its private key (PEM)
 }
 
 // Validate returns every mistake, each beginning with its key below httpClient.
@@ -120,6 +122,12 @@ func (h HTTPClient) Validate() error {
 		if _, err := ParseFingerprint(text); err != nil {
 			problems = append(problems, fmt.Errorf("pinnedFingerprints[%d] %w", i, err))
 		}
+	}
+	switch {
+	case h.CertificatePath != "" && h.KeyPath == "":
+		problems = append(problems, errors.New("certificatePath has no httpClient.keyPath beside it"))
+	case h.CertificatePath == "" && h.KeyPath != "":
+		problems = append(problems, errors.New("keyPath has no httpClient.certificatePath beside it"))
 	}
 	return errors.Join(problems...)
 }

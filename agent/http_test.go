@@ -68,5 +68,8 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%q: got %x", text, got)
 		}
 	}
+	same(t, agent.HTTPClient{CertificatePath: "a", KeyPath: "b"}.Validate())
+	same(t, agent.HTTPClient{CertificatePath: "a"}.Validate(), "certificatePath has no httpClient.keyPath beside it")
+	same(t, agent.HTTPClient{KeyPath: "a"}.Validate(), "keyPath has no httpClient.certificatePath beside it")
 	same(t, agent.HTTPClient{PinnedFingerprints: []string{digits, "ab"}}.Validate(), `pinnedFingerprints[1] "ab": want the SHA-256 of a certificate`)
 }

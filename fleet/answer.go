@@ -26,6 +26,9 @@ type received struct {
 	Removed []string `json:"removed"`
 }
 
+// wrong is the State of what was refused as a mistake of ours; for who asks it is Failed.
+const wrong State = "wrong"
+
 // resultOf reads a whole answer.
 func resultOf(p Push, status int, header http.Header, text []byte) Result {
 	var r received
@@ -82,6 +85,8 @@ func judged(p Push, status int, r received) Result {
 		return limited(status, "")
 	case status == http.StatusConflict:
 		result.State = Older
+	case status == http.StatusBadRequest:
+		result.State = wrong
 	case status != http.StatusOK || r.Err != "":
 		result.State = Failed
 		if r.Err == "" {

@@ -54,13 +54,14 @@ const (
 	Unreachable State = "unreachable" // nothing was sent
 	Lost        State = "lost"        // it was sent, and no whole answer came: it may have run, or still run
 	Odd         State = "odd"         // what answered is no agent, or said what no agent says
+	Unfit       State = "unfit"       // the machine does not know Plan and Only, as Etcha's do not: it would run all; nothing was sent
 	Unmade      State = "unmade"      // there is no order to send: Push.Order failed
-	Aborted     State = "aborted"     // the context ended before the answer did; what was sent goes on to its end there
+	Aborted     State = "aborted"     // the context ended before the answer did; what runs there goes on to its end
 )
 
 // Sent tells whether the order has left for the machine.
 func (s State) Sent() bool {
-	return s != Unreachable && s != Unmade
+	return s != Unreachable && s != Unfit && s != Unmade
 }
 
 // Result is what became of an order on a machine.

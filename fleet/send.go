@@ -41,15 +41,18 @@ func (s *Sender) push(ctx context.Context, p Push) Result {
 	timed, cancel := context.WithTimeoutCause(ctx, s.config.Timeout, errTimeout)
 	defer cancel()
 	for try, rest := 1, s.pause; ; try, rest = try+1, 4*rest {
-		r := s.try(timed, p, order)
+		r := s.attempt(timed, p, order)
 		if r.again && try < tries && wait(timed, rest) {
 			continue
+		}
+		if r.State == wrong {
+			r.State = Failed
 		}
 		if ctx.Err() != nil && r.State == Unreachable {
 			r.State, r.Err = Aborted, "nothing was sent"
 		}
 		if ctx.Err() != nil && r.State == Lost {
-			r.State, r.Err = Aborted, "it was sent, and goes on to its end there"
+			r.State, r.Err = Aborted, "it was sent, and if it runs there it does so to its end"
 		}
 		return r.Result
 	}
@@ -76,6 +79,35 @@ func wait(ctx context.Context, d time.Duration) bool {
 type tried struct {
 	Result
 	again bool // nothing was sent, and another try may do better
+}
+
+// attempt sends an order once, where the machine knows what is asked for.
+func (s *Sender) attempt(ctx context.Context, p Push, order []byte) tried {
+	if p.Plan || p.Only != "" {
+		if r := s.ask(ctx, p); r.State != Done {
+			return r
+		}
+	}
+	return s.try(ctx, p, order)
+}
+
+// unclosed is no regular expression. An agent that knows api.PushOnly says so before it looks for an order.
+const unclosed = "("
+
+// ask sends no order, but what only an agent of Writ's refuses as a mistake: for another one it is a push of nothing.
+func (s *Sender) ask(ctx context.Context, p Push) tried {
+	p.Only = unclosed
+	r := s.try(ctx, p, nil)
+	switch r.State {
+	case Unreachable, Limited:
+	case Lost:
+		r.State = Unreachable // of an order nothing was sent
+	case wrong:
+		r.State = Done
+	default:
+		r.Result = Result{State: Unfit, Err: "it does not know --plan and --only, as Etcha's agents do not, and might run everything; nothing was sent"}
+	}
+	return r
 }
 
 // try sends an order once. From when anything of it may have left it is Lost, no longer Unreachable.

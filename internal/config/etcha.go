@@ -8,7 +8,7 @@ import (
 // Build says how orders are signed and pushed.
 type Build struct {
 	PushDomainSuffix string // appended to the host name of every target
-	PushMaxWorkers   int    // machines that are pushed to at once; 0: as many as there are processors
+	PushMaxWorkers   int    // machines that are pushed to at once; 0: 32
 
 	SigningCommands command.List  // print the signed order as the event jwt; in place of a key
 	SigningExec     *command.Exec // of SigningCommands; nil: the main one

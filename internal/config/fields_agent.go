@@ -52,6 +52,8 @@ func agentFields() []field {
 		{key: "httpClient.tlsSkipVerify", what: "true or false", pointer: func(c *Config, _ []string) any { return &c.HTTPClient.TLSSkipVerify }},
 		{key: "httpClient.noSystemCA", what: "true or false", pointer: func(c *Config, _ []string) any { return &c.HTTPClient.NoSystemCA }},
 		{key: "httpClient.pinnedFingerprints", what: "a list of fingerprints", pointer: func(c *Config, _ []string) any { return &c.HTTPClient.PinnedFingerprints }},
+		{key: "httpClient.certificatePath", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPClient.CertificatePath }},
+		{key: "httpClient.keyPath", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPClient.KeyPath }},
 	}
 	fields = append(fields, execFields("run.verifyExec", func(c *Config, _ []string) *command.Exec { return made(&c.Run.VerifyExec) })...)
 	fields = append(fields, sourceFields()...)
