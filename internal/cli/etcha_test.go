@@ -112,3 +112,79 @@ func applyCase(t *testing.T, directory string, arguments []string) (got observed
 	}
 	return got, string(text)
 }
+
+// TestEtchaPatternsAsOrders builds the same Patterns, and applies the tokens elsewhere: the build's scripts run where it is
+// built and only there, all others as they did from the Pattern itself.
+func TestEtchaPatternsAsOrders(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("/usr/bin/bash"); err != nil {
+		t.Skip("bash is not there, which Patterns run with: ", err)
+	}
+	root := filepath.Join("..", "..", "pattern", "testdata", "etcha")
+	cases, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range cases {
+		t.Run(one.Name(), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join(root, one.Name(), "expected.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want struct {
+				Entrypoint            string
+				RenderExit            int
+				Change, Check, Remove observed
+				Render                struct {
+					Build []struct{ ID string }
+				}
+			}
+			if err := json.Unmarshal(text, &want); err != nil {
+				t.Fatal(err)
+			}
+			builds := map[string]bool{}
+			for _, c := range want.Render.Build {
+				builds[c.ID] = true
+			}
+			split := func(all [][2]string, build bool) (some [][2]string) {
+				for _, one := range all {
+					if builds[one[0]] == build {
+						some = append(some, one)
+					}
+				}
+				return some
+			}
+			builder, machine := t.TempDir(), t.TempDir()
+			if err := os.CopyFS(builder, os.DirFS(filepath.Join(root, one.Name()))); err != nil {
+				t.Fatal(err)
+			}
+			key, token := filepath.Join(machine, "signing.key"), filepath.Join(machine, "order.jwt")
+			applyCase(t, machine, []string{"key", "generate", "--algorithm", "EdDSA", "--format", "text", "--out", "signing.key", "--public", "signing.pub"})
+			built, output := applyCase(t, builder, []string{"build", want.Entrypoint, token, "-x", "build.signingKeyPath=" + key})
+			if want.RenderExit != 0 {
+				if built.Exit == statusDone {
+					t.Errorf("it was built:\n%s", output)
+				}
+				return
+			}
+			if built.Exit != statusDone || !reflect.DeepEqual(built.Executions, split(want.Change.Executions, true)) {
+				t.Fatalf("build: %+v\nwant %+v\n%s", built, split(want.Change.Executions, true), output)
+			}
+			for _, phase := range []struct {
+				flag []string
+				want observed
+			}{{nil, want.Change}, {[]string{"--check"}, want.Check}, {[]string{"--remove"}, want.Remove}} {
+				arguments := append([]string{"apply", "order.jwt", "--verify-key", "signing.pub", "-x", `sources.local={"audience":["*"]}`}, phase.flag...)
+				got, output := applyCase(t, machine, arguments)
+				if got.Exit == statusFailed && phase.flag != nil && strings.Contains(output, "drifted") {
+					got.Exit = statusDone
+				}
+				phase.want.Executions = split(phase.want.Executions, false)
+				if !reflect.DeepEqual(got, phase.want) {
+					t.Errorf("%q: %+v\nwant %+v\n%s", phase.flag, got, phase.want, output)
+				}
+			}
+		})
+	}
+}
