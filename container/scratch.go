@@ -48,6 +48,45 @@ func OpenScratch(base, prefix string) (*Scratch, error) {
 	return &Scratch{path, lock}, nil
 }
 
+// OpenTemporary makes a scratch directory (0700) in a directory that others may write to, as that for temporary files: each of
+// ours there is our own, so no base has to be. SweepTemporary removes what killed processes left.
+func OpenTemporary(directory, prefix string) (*Scratch, error) {
+	for {
+		path, err := os.MkdirTemp(directory, prefix+"*")
+		if err != nil {
+			return nil, err
+		}
+		lock, err := lockDirectory(path, syscall.LOCK_NB)
+		switch {
+		case err == nil && isAt(lock, path):
+			return &Scratch{path, lock}, nil
+		case err == nil: // a sweep took it before we had the lock
+			lock.Close()
+		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, fs.ErrNotExist): // a sweep does
+		default:
+			os.Remove(path)
+			return nil, err
+		}
+	}
+}
+
+// isAt tells whether an open directory is the one at a path.
+func isAt(directory *os.File, path string) bool {
+	here, err := directory.Stat()
+	there, wrong := os.Lstat(path)
+	return err == nil && wrong == nil && os.SameFile(here, there)
+}
+
+// SweepTemporary removes the directories that OpenTemporary has made there for this user, and whose process has ended.
+func SweepTemporary(directory, prefix string) error {
+	orphans, err := findOrphans(directory, prefix)
+	problems := []error{err}
+	for _, orphan := range orphans {
+		problems = append(problems, orphan.Close())
+	}
+	return errors.Join(problems...)
+}
+
 // Path is the directory.
 func (s *Scratch) Path() string { return s.path }
 
@@ -82,7 +121,7 @@ func SweepScratch(base, prefix string, dead func(path string) error) error {
 	return errors.Join(problems...)
 }
 
-// findOrphans returns the scratch directories that nobody holds, now held by the caller.
+// findOrphans returns this user's scratch directories that nobody holds, now held by the caller.
 func findOrphans(base, prefix string) ([]*Scratch, error) {
 	entries, err := os.ReadDir(base)
 	if err != nil {
@@ -95,6 +134,9 @@ func findOrphans(base, prefix string) ([]*Scratch, error) {
 			continue
 		}
 		path := filepath.Join(base, entry.Name())
+		if info, err := entry.Info(); err == nil && !isOurs(info) {
+			continue
+		}
 		lock, err := lockDirectory(path, syscall.LOCK_NB)
 		switch {
 		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, fs.ErrNotExist): // it lives, or has just ended well
@@ -116,13 +158,18 @@ func lockBase(base string) (*os.File, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("directory %q: is not a directory, but %v", base, info.Mode().Type())
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
-		return nil, fmt.Errorf("directory %q: belongs to user %d, not to %d", base, stat.Uid, os.Geteuid())
+	if !isOurs(info) {
+		return nil, fmt.Errorf("directory %q: belongs to user %d, not to %d", base, info.Sys().(*syscall.Stat_t).Uid, os.Geteuid())
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return nil, fmt.Errorf("directory %q: mode %#o lets others write to it; want 0700", base, info.Mode().Perm())
 	}
 	return lockDirectory(base, 0)
+}
+
+func isOurs(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || int(stat.Uid) == os.Geteuid()
 }
 
 // lockDirectory takes the exclusive lock on a directory; how is 0 or syscall.LOCK_NB.

@@ -144,3 +144,53 @@ func TestRemoveAll(t *testing.T) {
 		t.Errorf("the directory that a link named: %v, %v", info, err)
 	}
 }
+
+// TestTemporary has many open and sweep at the same time: what lives stays.
+func TestTemporary(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	dead := filepath.Join(directory, "x-dead")
+	if err := os.MkdirAll(filepath.Join(dead, "d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	others := filepath.Join(directory, "x-others")
+	if err := os.Mkdir(others, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(others, 1, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 100 {
+				s, err := container.OpenTemporary(directory, "x-")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := container.SweepTemporary(directory, "x-"); err != nil {
+					t.Error(err)
+				}
+				if info, err := os.Stat(s.Path()); err != nil || info.Mode().Perm() != 0o700 {
+					t.Errorf("%v, %v", info, err)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if _, err := os.Stat(dead); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what a dead process left: %v", err)
+	}
+	if _, err := os.Stat(others); err != nil && os.Geteuid() == 0 {
+		t.Errorf("another user's: %v", err)
+	}
+	if entries, err := os.ReadDir(directory); err != nil || len(entries) > 1 {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+}

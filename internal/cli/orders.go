@@ -63,6 +63,9 @@ func (a *app) openOrders(cmd *cobra.Command, source string, sink journal.Sink) (
 	if o.host, err = host.New(host.Config{Log: log}); err != nil {
 		return nil, err
 	}
+	if err := command.Sweep(""); err != nil {
+		log.Warn("values that a killed run left could not be removed", "error", err)
+	}
 	return o, nil
 }
 
