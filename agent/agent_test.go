@@ -80,12 +80,16 @@ func newMachine(t testing.TB, sources map[string]*agent.Source) *machine {
 	m.runtime, err = host.New(host.Config{KillGrace: time.Second})
 	must(t, err)
 	t.Cleanup(func() { must(t, m.runtime.Close()) })
+	m.configure(sources)
+	return m
+}
+
+func (m *machine) configure(sources map[string]*agent.Source) {
 	m.config = agent.Config{
 		Run:     agent.Run{StateDir: m.state, PushTimeout: time.Minute, WebhookTimeout: time.Minute},
 		Sources: sources, Open: m.open, Work: m.work, Now: m.now,
 		Log: slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	return m
 }
 
 func (m *machine) now() time.Time {

@@ -70,7 +70,10 @@ func TestSystemEvents(t *testing.T) {
 	m.push(m.sign(now.Add(-time.Hour), "{ id: 'a', always: true, change: 'true' }", "{ id: 'b', always: true, change: 'exit 3' }"))
 	m.ran("push", `push [] {"source":"web","changedIDs":["a"],"removedIDs":[],"err":"command \"b\": change: exit status 3"}`)
 	m.place(path, m.sign(now, "{ id: 'c', always: true, change: 'true' }"))
-	awaitFor(t, "the pull is told of", func() bool { s := m.status("told"); return s.LastRun != nil && m.status("web").LastRun.Trigger == "pull" && len(s.Running) == 0 })
+	awaitFor(t, "the pull is told of", func() bool {
+		s := m.status("told")
+		return s.LastRun != nil && m.status("web").LastRun.Trigger == "pull" && len(s.Running) == 0
+	})
 	m.pulledAs("new")
 	m.ran("pull", `pull [] {"source":"web","changedIDs":["c"],"removedIDs":[],"err":""}`)
 }

@@ -216,8 +216,8 @@ func TestUnverified(t *testing.T) {
 	m.away = true
 	m.mu.Unlock()
 	stop = m.run()
-	awaitFor(t, "it is seen", func() bool { return m.reasons("web") == "restore unverified" })
-	if s := m.status("web"); !s.Held || s.Order != nil {
+	awaitFor(t, "it is seen", func() bool { return m.status("web").Held })
+	if s := m.status("web"); m.reasons("web") != "restore unverified" || s.Order != nil {
 		t.Errorf("%+v", s)
 	}
 	m.ran("without keys", "")
