@@ -120,7 +120,7 @@ func (e Events) validate() error {
 		case name == "":
 			problems = append(problems, fmt.Errorf("eventsReceive[%d] is empty", i))
 		case strings.HasPrefix(name, "etcha:"):
-			problems = append(problems, fmt.Errorf("eventsReceive[%d] %q: want the event's name alone, without etcha:", i, name))
+			problems = append(problems, fmt.Errorf("eventsReceive[%d] %q: want the name of the event alone, without the word etcha and its colon", i, name))
 		}
 	}
 	if _, err := regexp.Compile(e.Send); err != nil {

@@ -77,7 +77,6 @@ type shop struct {
 	mu     sync.Mutex
 	raw    []byte
 	status int
-	etags  bool
 	sent   atomic.Int64 // bodies
 	asked  atomic.Int64
 }
