@@ -6,11 +6,13 @@ import (
 	"github.com/writ-run/writ/internal/listen"
 )
 
-// Hurry shortens what a client may take, and the time between signs of life. It is called before Apply.
+// Hurry shortens the time that a request and its answer may take, and that between signs of life. It is called before
+// Apply.
 func (s *Server) Hurry(bound, beat time.Duration) {
 	b := listen.PublicBounds()
-	b.Header, b.Read, b.Write, b.Idle = bound, bound, bound, bound
+	b.Header, b.Read, b.Idle = bound, bound, bound
 	s.bind(b)
+	s.web.WriteTimeout = 2 * bound
 	s.beat = beat
 }
 

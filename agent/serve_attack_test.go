@@ -50,7 +50,7 @@ func ended(t *testing.T, connection net.Conn) string {
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	r := &receiver{}
-	f := newHurriedFront(t, r, time.Second, time.Minute)
+	f := newHurriedFront(t, r, 3*time.Second, time.Minute)
 	for name, test := range map[string]struct{ text, want string }{
 		"says nothing":         {"", ""},
 		"half a request line":  {"POST /etcha/v1/pu", "HTTP/1.1 400 Bad Request"},
@@ -369,7 +369,7 @@ func TestSignsOfLife(t *testing.T) {
 		f := newHurriedFront(t, &receiver{run: func(context.Context, agent.Push) (agent.Outcome, error) {
 			<-beats
 			return agent.Outcome{Err: errors.New("failed")}, nil
-		}}, 2*time.Second, 100*time.Millisecond)
+		}}, time.Second, 100*time.Millisecond)
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: connections == "h2"}
 		defer transport.CloseIdleConnections()
 		request, err := http.NewRequest("POST", f.url+"/etcha/v1/push/web", strings.NewReader("good"))
@@ -379,7 +379,7 @@ func TestSignsOfLife(t *testing.T) {
 		must(t, err)
 		defer answer.Body.Close()
 		read := bufio.NewReader(answer.Body)
-		for range 25 { // two and a half seconds
+		for range 25 { // until every bound of a request is over
 			if line, err := read.ReadString('\n'); err != nil || !strings.HasPrefix(line, ":") {
 				t.Fatalf("%q, %v", line, err)
 			}
@@ -404,7 +404,7 @@ func TestLongRun(t *testing.T) {
 		<-over
 		return changed("a", "b"), nil
 	}}
-	f := newHurriedFront(t, r, 2*time.Second, time.Minute)
+	f := newHurriedFront(t, r, time.Second, time.Minute)
 	var pushes sync.WaitGroup
 	for _, http2 := range []bool{true, false} {
 		pushes.Go(func() {
@@ -427,7 +427,7 @@ func TestLongRun(t *testing.T) {
 		}
 		return nil
 	}))
-	for range 2 { // each is hung up on when a bound is over
+	for range 3 { // each is hung up on when a bound is over
 		ended(t, f.dial())
 	}
 	close(over)

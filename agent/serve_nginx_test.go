@@ -39,7 +39,7 @@ func TestBehindNginx(t *testing.T) {
 				proxy_bind 127.0.0.2;
 				proxy_http_version 1.1;
 				proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-				proxy_read_timeout 500ms;
+				proxy_read_timeout 3s;
 				client_max_body_size 64m;
 			}
 		}`)
@@ -63,7 +63,7 @@ func TestBehindNginx(t *testing.T) {
 		must(t, err)
 	}
 	close(printed)
-	for range 20 { // two seconds of signs of life, and the empty lines after them
+	for range 80 { // four seconds of signs of life, and the empty lines after them
 		line, err := read.ReadString('\n')
 		must(t, err)
 		if line != "\n" && !strings.HasPrefix(line, ":") {
