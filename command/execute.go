@@ -92,6 +92,9 @@ func (r *run) start(t *turn, script string, output *capture, e *Execution) error
 	if err != nil {
 		return r.timed(ctx, err)
 	}
+	if r.Kill != nil {
+		defer context.AfterFunc(r.Kill, func() { _ = p.Signal(os.Kill) })() // it may have ended
+	}
 	status, err := p.Wait(ctx)
 	e.Exit = status
 	return r.timed(ctx, err)

@@ -26,6 +26,7 @@ type Runner struct {
 	Env     map[string]string // variables that every Command sees, as ETCHA_EVENT_NAME
 	Environ []string          // what envInherit inherits; nil: this process's
 	Timeout time.Duration     // of one script; 0: none. How it is ended is the runtime's to say
+	Kill    context.Context   // when it ends, the script that runs is killed, whatever time it had to end by itself; nil: never
 	Stop    context.Context   // when it ends, the Command that runs may end by itself, and no other starts; nil: never
 	Keep    int               // how much of an output's beginning is kept, and how much of its end; 0: 512 KiB
 	Dir     string            // where files with long values are made; empty: the directory for temporary files

@@ -86,7 +86,7 @@ func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err erro
 		return err
 	}
 	defer func() { err = o.close(err) }()
-	ctx, stop := a.interruptible(cmd.Context())
+	ctx, stop := a.stoppable(cmd.Context(), o)
 	defer stop()
 
 	what, err := a.prepare(ctx, cmd, o, argument, f)
@@ -101,7 +101,7 @@ func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err erro
 	a.summary(o, result, f)
 	a.hints(o, err)
 	switch unsaid := unsaid(err); {
-	case ctx.Err() != nil:
+	case errors.Is(err, context.Canceled):
 		return exit{statusAborted, unsaid}
 	case err != nil:
 		return exit{statusOf(err), unsaid}
@@ -255,7 +255,7 @@ func (o *orders) run(ctx context.Context, p applied, f applyFlags) (command.Resu
 	kept := o.begin(record.Head{Source: o.source, Mode: string(plan.Mode), Trigger: "cli", Name: p.name, Pattern: p.digest, Signer: p.signer})
 	runner.Done = kept.command
 	result, err := runner.Run(ctx, plan)
-	kept.end(ctx, err)
+	kept.end(err)
 	return result, err
 }
 

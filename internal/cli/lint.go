@@ -60,7 +60,7 @@ func (a *app) lint(cmd *cobra.Command, arguments []string, f lintFlags) (err err
 		return err
 	}
 	defer func() { err = o.close(err) }()
-	ctx, stop := a.interruptible(cmd.Context())
+	ctx, stop := a.stoppable(cmd.Context(), o)
 	defer stop()
 	files, err := included(found, o.config.Lint.Exclude)
 	if err != nil {

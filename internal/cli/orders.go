@@ -35,6 +35,7 @@ type orders struct {
 	redactor *journal.Redactor
 	log      *slog.Logger
 	environ  []string
+	kill     context.Context // when it ends scripts are killed; nil: never
 
 	host       *host.Runtime
 	containers *taskRuntime // once a Command needed one
@@ -207,7 +208,7 @@ func (o *orders) environment(directory string, vars ...map[string]any) pattern.E
 // runner runs Commands on this machine, and in containers where their exec names an image.
 func (o *orders) runner(exec command.Exec, env map[string]string) command.Runner {
 	return command.Runner{
-		Runtime: o.host, Containers: o.container, Exec: exec, Env: env, Environ: o.environ, Source: o.source, Sink: o.redactor,
+		Runtime: o.host, Containers: o.container, Exec: exec, Env: env, Environ: o.environ, Source: o.source, Sink: o.redactor, Kill: o.kill,
 	}
 }
 

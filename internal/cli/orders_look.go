@@ -172,8 +172,6 @@ func (a *app) tokenFile(argument string) (raw []byte, is bool, err error) {
 
 // withOrders opens what a source's Patterns run with, for a verb whose standard output is its result.
 func (a *app) withOrders(cmd *cobra.Command, source string, verbose bool, do func(ctx context.Context, o *orders) error) (err error) {
-	ctx, stop := a.interruptible(cmd.Context())
-	defer stop()
 	sink, closeSink := a.stderrSink(verbose)
 	defer closeSink()
 	o, err := a.openOrders(cmd, source, sink)
@@ -181,6 +179,8 @@ func (a *app) withOrders(cmd *cobra.Command, source string, verbose bool, do fun
 		return err
 	}
 	defer func() { err = o.close(err) }()
+	ctx, stop := a.stoppable(cmd.Context(), o)
+	defer stop()
 	if err := do(ctx, o); err != nil {
 		return ended(ctx, err)
 	}

@@ -56,14 +56,14 @@ func script(e *command.Execution) *record.Script {
 	}
 }
 
-func (r *recording) end(ctx context.Context, problem error) {
+func (r *recording) end(problem error) {
 	if r.writer == nil {
 		return
 	}
 	var failed *command.FailedError
 	status := record.Succeeded
 	switch {
-	case ctx.Err() != nil:
+	case errors.Is(problem, context.Canceled):
 		status = record.Aborted
 	case errors.As(problem, &failed):
 		status = record.Failed

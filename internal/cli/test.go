@@ -102,7 +102,7 @@ func (a *app) test(cmd *cobra.Command, arguments []string, f testFlags) (err err
 	}
 	defer func() { err = o.close(err) }()
 	o.test = true
-	ctx, stop := a.interruptible(cmd.Context())
+	ctx, stop := a.stoppable(cmd.Context(), o)
 	defer stop()
 	if err := a.openPlace(ctx, o, f); err != nil {
 		return err

@@ -74,6 +74,29 @@ func (a *app) interruptible(ctx context.Context) (context.Context, context.Cance
 	return ctx, cancel
 }
 
+// stoppable ends with the first interrupt, and asks the script that runs to end; the second kills it.
+func (a *app) stoppable(ctx context.Context, o *orders) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	kill, killNow := context.WithCancel(context.Background())
+	o.kill = kill
+	interrupts := a.interrupts()
+	go func() {
+		select {
+		case <-interrupts:
+		case <-kill.Done():
+			return
+		}
+		o.note("interrupted: the script that runs is asked to end; another interrupt kills it")
+		cancel()
+		select {
+		case <-interrupts:
+			killNow()
+		case <-kill.Done():
+		}
+	}()
+	return ctx, func() { cancel(); killNow() }
+}
+
 func (a *app) handle(ctx context.Context, way, path string, thing machine.Thing) error {
 	switch way {
 	case checkThing:
