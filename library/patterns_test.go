@@ -75,6 +75,15 @@ func (r *run) change() []string {
 	return r.apply()["changed"]
 }
 
+// try has writ test prove it, on this machine, which is a container already.
+func (r *run) try() {
+	r.Helper()
+	output, status := r.machine.Run(r, "", "env", "DOWNLOAD_URL="+r.url, "writ", "test", "--runtime", "host", "/srv/library/testdata/"+r.pattern+".jsonnet")
+	if status != 0 || !strings.Contains(output, "Patterns: 1 passed") {
+		r.Errorf("writ test: exit status %d\n%s", status, output)
+	}
+}
+
 // removable are the ids of Commands with a check and a remove.
 func (r *run) removable() []string {
 	var ids []string
@@ -187,7 +196,8 @@ var patterns = map[string]struct {
 	}},
 }
 
-// TestPatterns: each function, on a Debian: all is to do, is done, is well, stays so, is removed, is to do again.
+// TestPatterns: each function, on a Debian: all is to do, is done, is well, stays so, is removed, is to do again. Then writ
+// test says the same.
 func TestPatterns(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.jsonnet")
@@ -249,6 +259,7 @@ func TestPatterns(t *testing.T) {
 					t.Errorf("%s: well after its removal", id)
 				}
 			}
+			r.try()
 			r.must("test ! -e /broken; test ! -e /root/broken; test ! -e /srv/library/broken")
 		})
 	}
