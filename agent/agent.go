@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -34,15 +33,11 @@ type Config struct {
 	// Work is what one run of a source is done with. Entries go to the sink, with what is secret masked.
 	Work func(source string, sink journal.Sink) (Work, error)
 
-	// Serve answers other machines, with the agent's Push, Webhook, Metrics and Status, until ctx ends; then it lets the
-	// answers end that have begun. It is called once, when the agent first needs it (Serves). Nil: nobody is answered.
-	Serve func(ctx context.Context, a *Agent) error
-
-	Ready  func()           // is told once Run has begun; nil: nobody is
-	Client *http.Client     // of pulls; nil: one of its own
-	Grace  time.Duration    // how long a Command that runs may go on when the agent is to end; 0: a minute
-	Log    *slog.Logger     // nil: none
-	Now    func() time.Time // nil: time.Now
+	Pulls *pull.Getter     // how orders are got; nil: as it is by default
+	Ready func()           // is told once Run has begun; nil: nobody is
+	Grace time.Duration    // how long a Command that runs may go on when the agent is to end; 0: a minute
+	Log   *slog.Logger     // nil: none
+	Now   func() time.Time // nil: time.Now
 }
 
 // Work is what a run of a source is done with.
@@ -102,10 +97,8 @@ type Agent struct {
 	mu      sync.Mutex
 	config  Config
 	sources map[string]*source
-	life    context.Context // of the sources' loops; nil: none has begun
-	getter  *pull.Getter
-	served  chan struct{} // closed when Serve has returned; nil: it was not called
-	problem error         // what it returned
+	parked  map[string]*source // that the configuration has no more: what runs there may not have ended
+	life    context.Context    // of the sources' loops; nil: none has begun
 }
 
 const (
@@ -118,7 +111,7 @@ func New(c Config) (*Agent, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c.Grace = cmp.Or(c.Grace, defaultGrace)
+	c.Grace, c.Pulls = cmp.Or(c.Grace, defaultGrace), cmp.Or(c.Pulls, &pull.Getter{})
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -133,7 +126,7 @@ func New(c Config) (*Agent, error) {
 		c.Log.Warn("what a killed agent had begun to write stays", "error", err)
 	}
 	a := &Agent{
-		state: state, log: c.Log, now: c.Now, config: c, sources: map[string]*source{}, getter: &pull.Getter{Client: c.Client},
+		state: state, log: c.Log, now: c.Now, config: c, sources: map[string]*source{}, parked: map[string]*source{},
 		metrics: newMetrics(), renders: make(chan struct{}, max(4, runtime.NumCPU())),
 	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
@@ -174,7 +167,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, s := range a.sorted() {
 		s.begin()
 	}
-	a.serve()
 	ready := a.config.Ready
 	a.mu.Unlock()
 	if ready != nil {
@@ -182,11 +174,21 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	<-a.stopping.Done()
 	a.log.Info("the agent ends")
-	return a.drain()
+	a.drain()
+	return nil
 }
 
+// Abort ends what runs without any grace. An agent that is not about to end begins to.
+func (a *Agent) Abort() {
+	a.stop()
+	a.end()
+}
+
+// Stopping is closed once the agent is about to end.
+func (a *Agent) Stopping() <-chan struct{} { return a.stopping.Done() }
+
 // drain waits for what runs, and ends it after the grace.
-func (a *Agent) drain() error {
+func (a *Agent) drain() {
 	done := make(chan struct{})
 	go func() {
 		a.loops.Wait()
@@ -200,13 +202,6 @@ func (a *Agent) drain() error {
 		a.end()
 		<-done
 	}
-	a.mu.Lock()
-	served := a.served
-	a.mu.Unlock()
-	if served != nil {
-		<-served
-	}
-	return a.problem
 }
 
 // wait is false where ctx ended before the time was over.
@@ -219,29 +214,6 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// Serves says whether there is anything to answer other machines for.
-func (c Config) Serves() bool {
-	for _, s := range c.Sources {
-		if s.AllowPush || len(s.WebhookPaths) > 0 {
-			return true
-		}
-	}
-	return c.Run.MetricsKey != ""
-}
-
-// serve calls Serve when it is first needed; an agent that cannot answer ends. It needs a.mu.
-func (a *Agent) serve() {
-	if a.served != nil || a.life == nil || a.config.Serve == nil || !a.config.Serves() {
-		return
-	}
-	a.served = make(chan struct{})
-	go func(serve func(context.Context, *Agent) error) {
-		defer close(a.served)
-		defer a.stop()
-		a.problem = serve(a.stopping, a)
-	}(a.config.Serve)
 }
 
 // settings are the configuration as it is now. What it points to must not be changed.
@@ -273,12 +245,6 @@ func (a *Agent) all() []*source {
 	return a.sorted()
 }
 
-func (a *Agent) get() *pull.Getter {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.getter
-}
-
 func (a *Agent) records() string { return filepath.Join(a.state.Directory(), recordsBelow) }
 
 // Once pulls and runs every source once, in the order of their names. The error names each that failed.
@@ -308,29 +274,31 @@ func (a *Agent) Reload(c Config) error {
 	if c.Run.StateDir != a.config.Run.StateDir {
 		return fmt.Errorf("run.stateDir is %s as long as this agent runs, not %s", a.config.Run.StateDir, c.Run.StateDir)
 	}
-	c.Grace, c.Log, c.Now = cmp.Or(c.Grace, defaultGrace), a.config.Log, a.config.Now
-	if c.Client != a.config.Client {
-		a.getter = &pull.Getter{Client: c.Client}
-	}
+	c.Grace, c.Pulls, c.Log, c.Now = cmp.Or(c.Grace, defaultGrace), cmp.Or(c.Pulls, a.config.Pulls), a.config.Log, a.config.Now
 	a.config = c
 	for name, s := range a.sources {
 		if c.Sources[name] == nil {
 			s.endLoop()
+			a.parked[name] = s
 			delete(a.sources, name)
 		}
 	}
 	for name, of := range c.Sources {
-		s := a.sources[name]
-		if s == nil {
-			s = newSource(a, name, *of)
-			a.sources[name] = s
-			if a.life != nil {
-				s.begin()
-			}
+		if s := a.sources[name]; s != nil {
+			s.reconfigure(*of)
+			s.tell(wakeAgain)
 			continue
 		}
+		s := a.parked[name]
+		if s == nil {
+			s = newSource(a, name, *of)
+		}
+		delete(a.parked, name)
+		a.sources[name] = s
 		s.reconfigure(*of)
+		if a.life != nil {
+			s.begin()
+		}
 	}
-	a.serve()
 	return nil
 }

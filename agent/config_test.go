@@ -67,7 +67,7 @@ func TestSource(t *testing.T) {
 		"verifyKeys[1] is empty",
 		"commands[0].onChange[0]: ",
 		"eventsReceive[0] is empty",
-		`eventsReceive[1] "etcha:x": want the event's name alone`,
+		`eventsReceive[1] "etcha:x": want the name of the event alone`,
 		`eventsSend "(": `,
 		"exec.containerPull: ",
 		"audience[0] is empty",

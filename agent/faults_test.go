@@ -443,8 +443,8 @@ func TestManySources(t *testing.T) {
 	must(t, stop())
 }
 
-// TestThousandInTheQueue: they wait for one another, in the order in which they came, and each is answered.
-func TestThousandInTheQueue(t *testing.T) {
+// TestThousandRuns: they wait for one another, in the order in which they came, and each is answered.
+func TestThousandRuns(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, pushed())
 	stop := m.run()

@@ -152,7 +152,7 @@ func (e *maskedError) As(target any) bool {
 	if !is || !errors.As(e.err, &failed) {
 		return false
 	}
-	*into = &command.FailedError{Name: e.mask(failed.Name), Phase: failed.Phase, Exit: failed.Exit, Reason: e.mask(failed.Reason)}
+	*into = &command.FailedError{Name: e.mask(failed.Name), Phase: failed.Phase, Exit: failed.Exit, Reason: e.mask(failed.Reason), Help: e.mask(failed.Help)}
 	return true
 }
 

@@ -147,42 +147,6 @@ func TestPushTimeout(t *testing.T) {
 	}
 }
 
-// TestServe: nobody is answered where nothing is to be answered; where there is, Serve is called once, and ends with the agent.
-func TestServe(t *testing.T) {
-	t.Parallel()
-	m := newMachine(t, map[string]*agent.Source{"web": {}})
-	calls := make(chan *agent.Agent, 10)
-	ended := make(chan struct{})
-	m.config.Serve = func(ctx context.Context, a *agent.Agent) error {
-		calls <- a
-		<-ctx.Done()
-		close(ended)
-		return nil
-	}
-	stop := m.run()
-	must(t, m.agent.Reload(m.config))
-	if len(calls) != 0 {
-		t.Error("it is called for nothing")
-	}
-	c := m.config
-	c.Sources = pushed()
-	must(t, m.agent.Reload(c))
-	must(t, m.agent.Reload(c))
-	if a := <-calls; a != m.agent || len(calls) != 0 {
-		t.Error("not once, or with another agent")
-	}
-	must(t, stop())
-	<-ended
-
-	m = newMachine(t, pushed())
-	m.config.Serve = func(context.Context, *agent.Agent) error { return errors.New("the port is taken") }
-	a := m.start()
-	if err := a.Run(t.Context()); err == nil || err.Error() != "the port is taken" {
-		t.Errorf("a server that cannot be: %v", err)
-	}
-	must(t, a.Close())
-}
-
 // TestAccept: an older order is let in by who runs the machine, deliberately, over the socket.
 func TestAccept(t *testing.T) {
 	t.Parallel()

@@ -56,7 +56,7 @@ func (s *source) pullFrom(ctx context.Context, path string) (pulled, error) {
 	s.mu.Lock()
 	seen := s.seen[path]
 	s.mu.Unlock()
-	body, seen, err := s.agent.get().Get(ctx, place, seen)
+	body, seen, err := s.agent.settings().Pulls.Get(ctx, place, seen)
 	if errors.Is(err, pull.ErrUnchanged) {
 		p.result = pullNotModified
 		return p, nil

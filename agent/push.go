@@ -25,8 +25,8 @@ type Push struct {
 var ErrFilter = errors.New("the filter is no regular expression")
 
 // Push verifies an order, waits for its source's turn, and runs it. Once it runs, it does so whatever becomes of ctx. The error
-// is ErrFilter; ErrRefused, and its reason is in the log and the status; *OlderError; ErrBusy; the end of ctx or of the
-// agent while it waited; or what is wrong with the state, and then the order was not taken. A Command that failed is no
+// is ErrFilter; ErrRefused, and its reason is in the log and the status; ErrUnverified; *OlderError; ErrBusy; the end of ctx or
+// of the agent while it waited; or what is wrong with the state, and then the order was not taken. A Command that failed is no
 // error of Push, nor is an order that cannot be rendered: they are the Outcome's.
 func (a *Agent) Push(ctx context.Context, p Push) (Outcome, error) {
 	if p.Only != "" {
@@ -46,6 +46,8 @@ func (a *Agent) Push(ctx context.Context, p Push) (Outcome, error) {
 	}
 	opened, reason, err := s.open(ctx, p.Token, byPush, p.RemoteAddr)
 	switch {
+	case reason == reasonAway:
+		return Outcome{}, ErrUnverified
 	case reason != "":
 		return Outcome{}, ErrRefused
 	case err != nil:

@@ -53,13 +53,12 @@ func (s *source) endLoop() {
 	}
 }
 
-// reconfigure gives a source another configuration. It needs agent.mu.
+// reconfigure gives a source another configuration; its loop has to be told.
 func (s *source) reconfigure(config Source) {
 	s.mu.Lock()
 	s.config = config
 	s.seen = map[string]pull.Seen{}
 	s.mu.Unlock()
-	s.tell(wakeAgain)
 }
 
 // schedule is a loop's own.

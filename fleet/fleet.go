@@ -95,16 +95,21 @@ type Sender struct {
 
 // New returns a Sender, which Close ends.
 func New(c Config) *Sender {
-	for limit, otherwise := range map[*time.Duration]time.Duration{&c.Timeout: 15 * time.Minute, &c.Dial: 10 * time.Second, &c.Silence: time.Minute} {
-		if *limit == 0 {
-			*limit = otherwise
-		}
-	}
+	c = c.withDefaults()
 	return &Sender{config: c, pause: pause, client: &http.Client{
 		Transport: transport(c),
 		// An order goes where it was sent, and nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+func (c Config) withDefaults() Config {
+	for limit, otherwise := range map[*time.Duration]time.Duration{&c.Timeout: 15 * time.Minute, &c.Dial: 10 * time.Second, &c.Silence: time.Minute} {
+		if *limit == 0 {
+			*limit = otherwise
+		}
+	}
+	return c
 }
 
 // Close lets kept connections go.

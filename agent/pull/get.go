@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -45,12 +44,9 @@ type stamp struct {
 
 // Getter gets bodies. It is safe for concurrent use.
 type Getter struct {
-	Client  *http.Client  // nil: one of its own. Its CheckRedirect does not count
-	Timeout time.Duration // of one request with its body; 0: a minute
-
-	once       sync.Once
-	unverified *http.Client // does not look at certificates
-	problem    error        // of making it
+	Client     *http.Client  // nil: one of its own. Its CheckRedirect does not count
+	Unverified *http.Client  // the same, but for not verifying certificates; nil: none
+	Timeout    time.Duration // of one request with its body; 0: a minute
 }
 
 // Get returns a body, or ErrUnchanged where it is the one that was seen. Its errors hold nothing that a server said but
@@ -180,37 +176,16 @@ func bounded(validator string) string {
 
 // client is the one for a place.
 func (g *Getter) client(p Place) (*http.Client, error) {
-	own := &http.Client{}
-	if g.Client != nil {
-		*own = *g.Client
-	}
+	of, client := g.Client, http.Client{}
 	if p.skipVerify {
-		g.once.Do(func() { g.unverified, g.problem = unverified(own) })
-		if g.problem != nil {
-			return nil, g.problem
+		if of = g.Unverified; of == nil {
+			return nil, errors.New("skipVerify is not possible here")
 		}
-		*own = *g.unverified
 	}
-	own.CheckRedirect = func(next *http.Request, before []*http.Request) error { return follow(next, before, p.header) }
-	return own, nil
-}
-
-func unverified(like *http.Client) (*http.Client, error) {
-	transport := like.Transport
-	if transport == nil {
-		transport = http.DefaultTransport
+	if of != nil {
+		client = *of
 	}
-	known, is := transport.(*http.Transport)
-	if !is {
-		return nil, errors.New("skipVerify is not possible here")
-	}
-	known = known.Clone()
-	if known.TLSClientConfig == nil {
-		known.TLSClientConfig = &tls.Config{}
-	}
-	known.TLSClientConfig.InsecureSkipVerify = true // as its user asked: what is got is signed
-	client := *like
-	client.Transport = known
+	client.CheckRedirect = func(next *http.Request, before []*http.Request) error { return follow(next, before, p.header) }
 	return &client, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -266,7 +267,11 @@ func TestRedirects(t *testing.T) {
 		"/other": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) },
 		"/up":    func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, secure.URL, http.StatusFound) },
 	})
-	var g pull.Getter
+	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	g := pull.Getter{Unverified: trusting}
+	if _, _, err := new(pull.Getter).Get(t.Context(), place(t, secure.URL+"/#skipVerify"), pull.Seen{}); err == nil || !strings.Contains(err.Error(), "skipVerify is not possible") {
+		t.Errorf("without a client for that: %v", err)
+	}
 	const headers = "#X-Key: s3cret\r\nAuthorization: Bearer s3cret\r\nskipVerify"
 	for url, want := range map[string]string{
 		s.URL + "/here": "s3cret Bearer s3cret ", s.URL + "/same": "s3cret Bearer s3cret ", s.URL + "/other": "  ", s.URL + "/up": "  ",

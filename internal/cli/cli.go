@@ -182,6 +182,7 @@ identity that anyone can check, and machines run signed orders.`,
 	root.AddCommand(a.runVerb(), a.serveVerb(), a.issuerVerb(), a.tokenVerb(), a.keyVerb(), a.trustVerb(), a.imagesVerb(), a.configVerb(), a.versionVerb())
 	root.AddCommand(a.fileVerb(), a.dirVerb(), a.lineVerb(), a.linkVerb(), a.copyVerb())
 	root.AddCommand(a.initVerb())
+	root.AddCommand(a.agentVerb())
 	root.AddCommand(a.testVerb(), a.lintVerb())
 	for _, group := range root.Commands() {
 		requireSubcommand(group)

@@ -39,6 +39,8 @@ type orders struct {
 
 	host       *host.Runtime
 	containers *taskRuntime // once a Command needed one
+
+	shared func(ctx context.Context, image, pull string) (container.Runtime, string, error) // the containers of others; nil: its own
 }
 
 // openOrders opens what a source's Patterns run with. Entries go to the sink, with what native functions bring in masked.
@@ -214,6 +216,9 @@ func (o *orders) runner(exec command.Exec, env map[string]string) command.Runner
 
 // container makes an image ready, with the runtime that has it.
 func (o *orders) container(ctx context.Context, image, pull string) (container.Runtime, string, error) {
+	if o.shared != nil {
+		return o.shared(ctx, image, pull)
+	}
 	opened, err := o.contained(ctx)
 	if err != nil {
 		return nil, "", err

@@ -23,7 +23,22 @@ func (f *orderFlags) register(cmd *cobra.Command) {
 }
 
 // verifier is what an order of this source has to pass. required is false where nothing says that it has to pass anything.
+// Keys that cannot be reached are done without, where there are others.
 func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f orderFlags) (v pattern.Verifier, required bool, err error) {
+	v, required, away, err := a.verification(ctx, cmd, o, f)
+	switch {
+	case err != nil:
+		return v, required, err
+	case away != nil && v.Keys.Empty():
+		return v, required, fmt.Errorf("keys to verify orders with: %w", away)
+	case away != nil:
+		o.warn("%s", strings.ReplaceAll(away.Error(), "\n", "; "))
+	}
+	return v, required, nil
+}
+
+// verification is verifier, and leaves it to its caller what becomes of keys that are away.
+func (a *app) verification(ctx context.Context, cmd *cobra.Command, o *orders, f orderFlags) (v pattern.Verifier, required bool, away, err error) {
 	said, allowed := o.of.Within(o.config.Run.Verification)
 	if !allowed {
 		o.warn("the verifyExec of source %s is not used: run.verifyExec has no allowOverride", o.source)
@@ -34,7 +49,7 @@ func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f ord
 	}
 	for _, k := range said.VerifyKeys {
 		if o.config.Doubtful(k) {
-			return v, true, hinted{errors.New("verifyKeys: a key came from DNS, plain http or an unverified server, where anybody on the way could have put in another"),
+			return v, true, nil, hinted{errors.New("verifyKeys: a key came from DNS, plain http or an unverified server, where anybody on the way could have put in another"),
 				"name it as dns:NAME#sha256=THUMBPRINT or http://...#sha256=THUMBPRINT; `writ key convert --to thumbprint` prints the thumbprint"}
 		}
 		values = append(values, string(k))
@@ -42,7 +57,7 @@ func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f ord
 	if said.JWTRule != "" {
 		rule, err := policy.Compile(said.JWTRule)
 		if err != nil {
-			return v, true, fmt.Errorf("jwtRule: %w", err)
+			return v, true, nil, fmt.Errorf("jwtRule: %w", err)
 		}
 		v.Rules = []policy.Rule{rule}
 	}
@@ -51,7 +66,7 @@ func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f ord
 		v.Commands = func(ctx context.Context, raw string) (string, error) {
 			return o.askCommands(ctx, "verifyCommands", said.VerifyCommands, said.VerifyExec, "ETCHA_JWT", raw)
 		}
-		return v, required, nil
+		return v, required, nil, nil
 	}
 	keys, err := remote.ResolveKeys(ctx, values, remote.Options{File: func(name string) ([]byte, error) {
 		if file := o.config.File(); file != "" && len(f.keys) == 0 && !filepath.IsAbs(name) {
@@ -59,16 +74,15 @@ func (a *app) verifier(ctx context.Context, cmd *cobra.Command, o *orders, f ord
 		}
 		return a.readKeyFile(cmd, name)
 	}})
-	if errors.Is(err, remote.ErrUnreachable) && !keys.Empty() {
-		o.warn("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
-		err = nil
+	if errors.Is(err, remote.ErrUnreachable) {
+		away, err = err, nil
 	}
 	if err != nil {
-		return v, required, fmt.Errorf("keys to verify orders with: %w", err)
+		return v, required, nil, fmt.Errorf("keys to verify orders with: %w", err)
 	}
 	if warning := keys.Warning(); warning != "" {
 		o.warn("%s", warning)
 	}
 	v.Keys = keys
-	return v, required, nil
+	return v, required, away, nil
 }
