@@ -35,23 +35,26 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := filepath.Join(t.TempDir(), "x")
-	for name, change := range map[string]func() error{
-		"written":  func() error { return os.WriteFile(path, []byte("a"), 0o600) },
-		"linked":   func() error { return os.Symlink(other, filepath.Join(directory, "link")) },
-		"readable": func() error { return os.Chmod(path, 0o644) },
-		"renamed": func() error {
+	for _, c := range []struct {
+		name   string
+		change func() error
+	}{
+		{"written", func() error { return os.WriteFile(path, []byte("a"), 0o600) }},
+		{"linked", func() error { return os.Symlink(other, filepath.Join(directory, "link")) }},
+		{"readable", func() error { return os.Chmod(path, 0o644) }},
+		{"renamed", func() error {
 			temporary := filepath.Join(directory, "temporary")
 			if err := os.WriteFile(temporary, []byte("b"), 0o600); err != nil {
 				return err
 			}
 			return os.Rename(temporary, path)
-		},
+		}},
 	} {
 		drain(told)
-		if err := change(); err != nil {
+		if err := c.change(); err != nil {
 			t.Fatal(err)
 		}
-		hear(t, name, told)
+		hear(t, c.name, told)
 	}
 	drain(told)
 	if err := os.RemoveAll(directory); err != nil {
