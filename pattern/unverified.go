@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 
@@ -18,26 +19,26 @@ import (
 type Unverified struct {
 	token token.Unverified
 	raw   []byte
-	order Order
-	err   error // why the claims are no order's
+	order func() (Order, error) // decoded when it is asked for
 }
 
 // Decode reads a token without checking it. An error is one of a text that is no token; that its claims are no order's is
-// an error of Order.
+// an error of Order. raw is kept, and must not be changed.
 func Decode(raw []byte) (Unverified, error) {
 	raw = trimmed(raw)
-	decoded, err := token.Parse(string(raw), token.MaxOrderBytes)
+	decoded, err := token.ParseOrder(raw)
 	if err != nil {
 		return Unverified{}, err
 	}
-	u := Unverified{token: decoded, raw: raw}
-	u.err = json.Unmarshal(decoded.Payload(), &u.order)
-	if u.err != nil { // what can be read of it shows more than nothing
-		u.order, u.err = Order{Bundle: BundleOf(decoded.Payload())}, claimsError(u.err)
-		return u, nil
-	}
-	u.err = u.order.Validate()
-	return u, nil
+	return Unverified{decoded, raw, sync.OnceValues(func() (o Order, err error) {
+		if err := json.Unmarshal(decoded.Payload(), &o); err != nil {
+			return Order{}, claimsError(err)
+		}
+		if err := o.Validate(); err != nil {
+			return Order{}, err
+		}
+		return o, nil
+	})}, nil
 }
 
 // BundleOf returns the files in the claims of an order; none where there are none that can be read.
@@ -73,16 +74,8 @@ func (u Unverified) Header() []byte { return u.token.Header() }
 // Payload returns the claims' JSON as it stands in the token.
 func (u Unverified) Payload() []byte { return u.token.Payload() }
 
-// Bundle returns the Pattern's files, as far as there are any that can be read.
-func (u Unverified) Bundle() Bundle { return u.order.Bundle }
-
-// Order returns the claims, or why they are no order's.
-func (u Unverified) Order() (Order, error) {
-	if u.err != nil {
-		return Order{}, u.err
-	}
-	return u.order, nil
-}
+// Order returns the claims, or why they are no order's. Nothing in them must be changed.
+func (u Unverified) Order() (Order, error) { return u.order() }
 
 // Render is Opened.Render without native functions that reach anything but the environment's vars.
 func (u Unverified) Render(ctx context.Context, e Environment) (Pattern, error) {

@@ -90,8 +90,8 @@ func TestDecode(t *testing.T) {
 		if _, err := u.Render(t.Context(), reach()); (err == nil) && want != nil {
 			t.Errorf("%s: it was rendered", payload)
 		}
-		if readable := strings.Contains(payload, `"/a":"1"`); readable != (u.Bundle().Files["/a"] == "1") {
-			t.Errorf("%s: files %v", payload, u.Bundle().Files)
+		if readable := strings.Contains(payload, `"/a":"1"`); readable != (pattern.BundleOf(u.Payload()).Files["/a"] == "1") {
+			t.Errorf("%s: files %v", payload, pattern.BundleOf(u.Payload()))
 		}
 		if string(u.Payload()) != payload || string(u.Header()) != `{"alg":"EdDSA"}` {
 			t.Errorf("%s: header %s, payload %s", payload, u.Header(), u.Payload())

@@ -13,7 +13,15 @@ type Unverified struct{ header, payload []byte }
 // Parse decodes a token of at most maxBytes (0: DefaultMaxBytes) without checking its signature. Header and payload
 // must be JSON objects in UTF-8 without duplicate members.
 func Parse(raw string, maxBytes int) (Unverified, error) {
-	s, err := split(raw, maxBytes)
+	return parse(split(raw, maxBytes))
+}
+
+// ParseOrder is Parse of at most MaxOrderBytes. raw is neither copied nor kept.
+func ParseOrder(raw []byte) (Unverified, error) {
+	return parse(splitBytes(raw, MaxOrderBytes))
+}
+
+func parse(s segments, err error) (Unverified, error) {
 	if err != nil {
 		return Unverified{}, fmt.Errorf("%w: want a signed token of three parts, got %w", ErrMalformed, err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -58,7 +59,7 @@ func (a *app) seal(cmd *cobra.Command, plain []byte) ([]byte, error) {
 
 // readFile reads a bounded file, or standard input for "-".
 func (a *app) readFile(name string, limit int64) ([]byte, error) {
-	reader := a.stdin
+	reader, known := a.stdin, int64(0)
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
@@ -66,8 +67,13 @@ func (a *app) readFile(name string, limit int64) ([]byte, error) {
 		}
 		defer file.Close()
 		reader = file
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			if known = info.Size(); known > limit {
+				return nil, tooLarge{name, limit}
+			}
+		}
 	}
-	data, err := io.ReadAll(io.LimitReader(reader, limit+1))
+	data, err := readAll(io.LimitReader(reader, limit+1), known)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -75,6 +81,13 @@ func (a *app) readFile(name string, limit int64) ([]byte, error) {
 		return nil, tooLarge{name, limit}
 	}
 	return data, nil
+}
+
+// readAll is io.ReadAll of what probably has so many bytes.
+func readAll(r io.Reader, known int64) ([]byte, error) {
+	data := bytes.NewBuffer(make([]byte, 0, known+bytes.MinRead))
+	_, err := data.ReadFrom(r)
+	return data.Bytes(), err
 }
 
 // tooLarge is a file that is not read to its end.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -58,11 +59,20 @@ func (a *app) show(ctx context.Context, cmd *cobra.Command, o *orders, name stri
 	if err != nil {
 		return err
 	}
-	d := display{name: name, heading: "verified", header: s.says.Header(), claims: s.says.Payload(), bundle: s.says.Bundle(), checks: s.report}
-	d.notes = s.notes(ctx)
+	d := display{name: name, heading: "verified", header: s.says.Header(), claims: s.says.Payload(), checks: s.report}
+	order := s.opened.Order()
 	if s.refused != nil {
 		d.heading = "UNVERIFIED: " + s.why()
+		var err error
+		if order, err = s.says.Order(); err != nil {
+			order = pattern.Order{Bundle: pattern.BundleOf(s.says.Payload())}
+			if !errors.Is(err, pattern.ErrClaims) || !s.report.SignatureHolds() { // then it is the check that failed
+				d.notes = append(d.notes, err.Error())
+			}
+		}
 	}
+	d.bundle = order.Bundle
+	d.notes = append(d.notes, notes(ctx, order)...)
 	if err := a.display(d, f); err != nil {
 		return err
 	}
@@ -72,19 +82,14 @@ func (a *app) show(ctx context.Context, cmd *cobra.Command, o *orders, name stri
 	return nil
 }
 
-// notes are what there is to say about a token beside its checks.
-func (s seen) notes(ctx context.Context) []string {
+// notes are what there is to say about an order beside its checks.
+func notes(ctx context.Context, o pattern.Order) []string {
 	var notes []string
-	order, err := s.says.Order()
-	switch {
-	case errors.Is(err, pattern.ErrClaims) && s.report.SignatureHolds(): // it is the check that failed
-	case err != nil:
-		notes = append(notes, err.Error())
-	case order.RunEnv != nil:
+	if o.RunEnv != nil {
 		notes = append(notes, "etchaRunEnv is the old name of etchaRunVars; it is read")
 	}
-	if err == nil {
-		if err := parses(ctx, order.Bundle); err != nil {
+	if o.Bundle.Validate() == nil {
+		if err := parses(ctx, o.Bundle); err != nil {
 			notes = append(notes, "its Pattern cannot be rendered: "+err.Error())
 		}
 	}
@@ -109,11 +114,12 @@ func parses(ctx context.Context, b pattern.Bundle) error {
 
 // barePayload tells base64url of a JSON object: what is left of a token without its header and signature.
 func barePayload(raw []byte) (payload []byte, bare bool) {
-	text := string(raw)
-	for len(text) > 0 && (text[len(text)-1] == '\n' || text[len(text)-1] == '\r') {
-		text = text[:len(text)-1]
+	raw = bytes.TrimRight(raw, "\r\n")
+	if bytes.IndexByte(raw, '.') >= 0 {
+		return nil, false
 	}
-	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	decoded := make([]byte, base64.RawURLEncoding.DecodedLen(len(raw)))
+	_, err := base64.RawURLEncoding.Decode(decoded, raw)
 	if err != nil || jsontext.Value(decoded).Kind() != '{' || !jsontext.Value(decoded).IsValid() {
 		return nil, false
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/term"
 
 	"github.com/writ-run/writ/internal/nearest"
@@ -55,7 +57,7 @@ func (d display) print(w io.Writer) error {
 			return err
 		}
 	}
-	claims, err := withoutFiles(d.claims)
+	claims, err := d.withoutFiles()
 	if err != nil {
 		return err
 	}
@@ -70,38 +72,35 @@ func (d display) print(w io.Writer) error {
 	return printChecks(w, d.checks)
 }
 
-// withoutFiles is the payload with the Pattern's entrypoint in the place of the Pattern.
-func withoutFiles(payload []byte) ([]byte, error) {
-	var members []string
-	decoder := json.NewDecoder(strings.NewReader(string(payload)))
-	if _, err := decoder.Token(); err != nil {
+// withoutFiles are the claims with the Pattern's entrypoint and the number of its files in the place of the Pattern.
+func (d display) withoutFiles() ([]byte, error) {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(d.claims))
+	if _, err := decoder.ReadToken(); err != nil {
 		return nil, err
 	}
-	for decoder.More() {
-		name, err := decoder.Token()
+	short := []byte("{")
+	for decoder.PeekKind() != '}' {
+		name, err := decoder.ReadValue()
 		if err != nil {
 			return nil, err
 		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, err
+		if len(short) > 1 {
+			short = append(short, ',')
 		}
-		if name == "etchaPattern" {
-			var bundle struct {
-				Entrypoint json.RawMessage            `json:"entrypoint"`
-				Files      map[string]json.RawMessage `json:"files"`
-			}
-			if json.Unmarshal(value, &bundle) == nil && bundle.Entrypoint != nil {
-				value = fmt.Appendf(nil, `{"entrypoint":%s,"files":%d}`, bundle.Entrypoint, len(bundle.Files))
-			}
-		}
-		quoted, err := json.Marshal(name)
+		short = append(append(short, name...), ':')
+		isPattern := string(name) == `"etchaPattern"`
+		value, err := decoder.ReadValue()
 		if err != nil {
 			return nil, err
 		}
-		members = append(members, string(quoted)+":"+string(value))
+		if isPattern && d.bundle.Files != nil {
+			if value, err = json.Marshal(map[string]any{"entrypoint": d.bundle.Entrypoint, "files": len(d.bundle.Files)}); err != nil {
+				return nil, err
+			}
+		}
+		short = append(short, value...)
 	}
-	return []byte("{" + strings.Join(members, ",") + "}"), nil
+	return append(short, '}'), nil
 }
 
 // printFiles prints each file's text, its lines set off so that none looks like one of ours.
