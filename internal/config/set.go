@@ -62,14 +62,16 @@ func (r resolver) misspelt(key string) (suggestion string, ours bool) {
 	return "", false
 }
 
-// keyLike are texts that may be names of keys.
-var keyLike = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._ -]{0,59}$`)
+// keyLike are texts that may be names of keys, where they are no longer than that. Counting in it would take a start's time.
+var keyLike = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._ -]*$`)
+
+const longestKey = 60
 
 // isKeyLike is false for what is no name of a key but may be a secret, of which the = is a part: an error must not repeat
 // it.
 func isKeyLike(key, value string) bool {
 	padding := strings.Trim(value, "=") == "" && !strings.ContainsAny(key, "._")
-	return keyLike.MatchString(key) && !padding
+	return len(key) <= longestKey && keyLike.MatchString(key) && !padding
 }
 
 // sets reads -x KEY=VALUE.
