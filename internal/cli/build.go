@@ -167,7 +167,7 @@ func signOrder(ctx context.Context, order pattern.Order, sign orderSigner) (stri
 // buildOrder runs the build Commands of a Pattern and packs it. vars win over those of the configuration: a target's, say.
 // What is packed is what was rendered, and what is on disk still when the Commands are done.
 func (o *orders) buildOrder(ctx context.Context, text patternText, vars map[string]any) (pattern.Pattern, pattern.Order, error) {
-	kept, files := pattern.NewKept(), pattern.NewSnapshot(text.Import)
+	kept, files := pattern.NewKept(), pattern.NewSnapshot(sparingFiles(text.Import))
 	text.Import = files.Import
 	environment := o.environment(text.directory, nil, text.buildVars(), vars)
 	environment.Access.Cache = kept

@@ -152,6 +152,7 @@ func (a *app) readOrder(name string) ([]byte, error) {
 	if errors.As(err, new(tooLarge)) {
 		return nil, exit{statusFailed, fmt.Errorf("%w: no order is", err)}
 	}
+	sparing(len(raw))
 	return raw, err
 }
 
