@@ -188,7 +188,8 @@ func TestNoRestore(t *testing.T) {
 	if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: old}); !errors.As(err, new(*agent.OlderError)) {
 		t.Errorf("an older one: %v", err)
 	}
-	if s := m.status("web"); s.Order != nil || s.LastRun != nil || s.Mark == nil {
+	awaitFor(t, "the mark is read", func() bool { return m.status("web").Mark != nil })
+	if s := m.status("web"); s.Order != nil || s.LastRun != nil {
 		t.Errorf("%+v", s)
 	}
 	m.ran("after a restart", "")
