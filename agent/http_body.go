@@ -62,18 +62,17 @@ func (e *exchange) body(limit int64) (read body, status int) {
 	var taken int64
 	release := func() { e.bodies.give(e.peer, taken) }
 	began := time.Now()
-	data := make([]byte, 0, max(1, min(limit+1, freeBody)))
+	data := make([]byte, 0, e.grow(0, limit))
 	for {
 		if len(data) == cap(data) {
-			grown := min(2*int64(cap(data)), limit+1)
-			if e.r.ContentLength > 0 { // known: no byte more than that, and one to see the end
-				grown = min(grown, e.r.ContentLength+1)
+			grown := e.grow(cap(data), limit)
+			if grown > freeBody {
+				if !e.bodies.take(e.peer, grown-taken) {
+					release()
+					return body{}, http.StatusServiceUnavailable
+				}
+				taken = grown
 			}
-			if !e.bodies.take(e.peer, grown-taken) {
-				release()
-				return body{}, http.StatusServiceUnavailable
-			}
-			taken = grown
 			data = append(make([]byte, 0, grown), data...)
 		}
 		allowed := e.bounds.Read + time.Duration(len(data)/slowestBody)*time.Second
@@ -91,4 +90,19 @@ func (e *exchange) body(limit int64) (read body, status int) {
 			return body{}, http.StatusBadRequest
 		}
 	}
+}
+
+// grow is how much room a body gets next: up to all of it and a byte more, by which its end is seen.
+func (e *exchange) grow(from int, limit int64) int64 {
+	most := limit + 1
+	if e.r.ContentLength >= 0 {
+		most = e.r.ContentLength + 1
+	}
+	if from == 0 {
+		if e.r.ContentLength >= 0 {
+			return min(most, freeBody)
+		}
+		return min(most, 4<<10)
+	}
+	return min(2*int64(from), most)
 }

@@ -87,7 +87,7 @@ var errLong = fmt.Errorf("a line of its answer has more than %d bytes", api.MaxP
 
 func newEvents(r io.Reader) events {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 16<<10), api.MaxPushed+64)
+	lines.Buffer(make([]byte, 0, 4<<10), api.MaxPushed+64)
 	return events{lines}
 }
 

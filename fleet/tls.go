@@ -43,7 +43,6 @@ func transport(c Config) *http.Transport {
 		DisableCompression: true,                                                           // an answer is bounded as it comes
 		MaxIdleConns:       256, MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second, // an agent's are 2 minutes
 		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        32 << 10,
 	}
 }
 

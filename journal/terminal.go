@@ -153,7 +153,7 @@ func labelStyle(name string) ansi.Style {
 
 func statusStyle(status string) ansi.Style {
 	switch status {
-	case "succeeded", "well":
+	case "succeeded", "well", "done":
 		return ansi.Style{}.ForegroundColor(ansi.Green)
 	case "failed", "errored":
 		return ansi.Style{}.ForegroundColor(ansi.Red)

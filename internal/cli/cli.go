@@ -180,6 +180,7 @@ identity that anyone can check, and machines run signed orders.`,
 	a.config.register(root)
 	root.AddCommand(a.applyVerb(), a.runsVerb(), a.buildVerb(), a.showVerb(), a.compareVerb(), a.renderVerb())
 	root.AddCommand(a.runVerb(), a.serveVerb(), a.issuerVerb(), a.tokenVerb(), a.keyVerb(), a.trustVerb(), a.imagesVerb(), a.configVerb(), a.versionVerb())
+	root.AddCommand(a.pushVerb())
 	root.AddCommand(a.fileVerb(), a.dirVerb(), a.lineVerb(), a.linkVerb(), a.copyVerb())
 	root.AddCommand(a.initVerb())
 	root.AddCommand(a.agentVerb())
