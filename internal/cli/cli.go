@@ -129,7 +129,7 @@ func (a *app) run(ctx context.Context, arguments []string) (status int) {
 			status = statusErrored
 		}
 	}()
-	root := a.root()
+	root := a.root(arguments)
 	root.SetArgs(arguments)
 	return a.report(root.ExecuteContext(ctx))
 }
@@ -159,7 +159,36 @@ func (a *app) report(err error) int {
 	return status
 }
 
-func (a *app) root() *cobra.Command {
+// verb is one of the first level.
+type verb struct {
+	name string
+	make func() *cobra.Command
+}
+
+func (a *app) verbs() []verb {
+	return []verb{
+		{"apply", a.applyVerb}, {"runs", a.runsVerb}, {"build", a.buildVerb}, {"show", a.showVerb}, {"compare", a.compareVerb}, {"render", a.renderVerb},
+		{"run", a.runVerb}, {"serve", a.serveVerb}, {"issuer", a.issuerVerb}, {"token", a.tokenVerb}, {"key", a.keyVerb}, {"trust", a.trustVerb},
+		{"images", a.imagesVerb}, {"config", a.configVerb}, {"version", a.versionVerb},
+		{"file", a.fileVerb}, {"dir", a.dirVerb}, {"line", a.lineVerb}, {"link", a.linkVerb}, {"copy", a.copyVerb},
+		{"init", a.initVerb},
+		{"test", a.testVerb}, {"lint", a.lintVerb}, {"push", a.pushVerb}, {"agent", a.agentVerb},
+	}
+}
+
+// wanted is the verb that the arguments begin with, so that a start pays for one; or all, for help, a flag before the verb, or a
+// mistake.
+func (a *app) wanted(arguments []string) []verb {
+	all := a.verbs()
+	for i, one := range all {
+		if len(arguments) > 0 && arguments[0] == one.name {
+			return all[i : i+1]
+		}
+	}
+	return all
+}
+
+func (a *app) root(arguments []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "writ",
 		Short: "Identity for every job run, and signed orders for machines",
@@ -178,13 +207,9 @@ identity that anyone can check, and machines run signed orders.`,
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
 	a.config.register(root)
-	root.AddCommand(a.applyVerb(), a.runsVerb(), a.buildVerb(), a.showVerb(), a.compareVerb(), a.renderVerb())
-	root.AddCommand(a.runVerb(), a.serveVerb(), a.issuerVerb(), a.tokenVerb(), a.keyVerb(), a.trustVerb(), a.imagesVerb(), a.configVerb(), a.versionVerb())
-	root.AddCommand(a.pushVerb())
-	root.AddCommand(a.fileVerb(), a.dirVerb(), a.lineVerb(), a.linkVerb(), a.copyVerb())
-	root.AddCommand(a.initVerb())
-	root.AddCommand(a.agentVerb())
-	root.AddCommand(a.testVerb(), a.lintVerb())
+	for _, one := range a.wanted(arguments) {
+		root.AddCommand(one.make())
+	}
 	for _, group := range root.Commands() {
 		requireSubcommand(group)
 	}

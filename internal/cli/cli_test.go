@@ -88,6 +88,25 @@ func TestShell(t *testing.T) {
 	}
 }
 
+// TestVerbs: each is found under the name that it has.
+func TestVerbs(t *testing.T) {
+	t.Parallel()
+	a := &app{}
+	for _, one := range a.verbs() {
+		if name := one.make().Name(); name != one.name {
+			t.Errorf("%s is called %s", one.name, name)
+		}
+		if found := a.wanted([]string{one.name, "x"}); len(found) != 1 || found[0].name != one.name {
+			t.Errorf("%s is not found", one.name)
+		}
+	}
+	for _, arguments := range [][]string{nil, {"--help"}, {"-x", "a=b", "build"}, {"bulid"}} {
+		if found := a.wanted(arguments); len(found) != len(a.verbs()) {
+			t.Errorf("%q finds %d verbs", arguments, len(found))
+		}
+	}
+}
+
 // setup keeps the developer's own configuration and data out.
 func setup(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)

@@ -43,7 +43,7 @@ func TestEtchasMistakes(t *testing.T) {
 		"{ sources: { web: {\n pullPaths: ['ftp://a/'] } } }":                           `writ.jsonnet:2: sources.web.pullPaths[0] "ftp://a/": scheme "ftp"`,
 		"{ sources: { web: {\n pullPaths: [1] } } }":                                    `writ.jsonnet:2: sources.web.pullPaths[0]: want text, not this number`,
 		"{ sources: { web: {\n eventsReceive: 'a' } } }":                                `writ.jsonnet:2: sources.web.eventsReceive: want a list of texts, not text`,
-		"{ sources: { web: {\n eventsReceive: ['etcha:a'] } } }":                        `writ.jsonnet:2: sources.web.eventsReceive[0] "etcha:a": want the event's name alone`,
+		"{ sources: { web: {\n eventsReceive: ['etcha:a'] } } }":                        `writ.jsonnet:2: sources.web.eventsReceive[0] "etcha:a": want the name of the event alone`,
 		"{ sources: { web: {\n webhookPaths: ['/etcha/v1'] } } }":                       `writ.jsonnet:2: sources.web.webhookPaths[0] "/etcha/v1": `,
 		"{ sources: { web: { commands: [\n{ id: 'a' },\n{ id: 'b', chnage: '' }] } } }": `writ.jsonnet:3: sources.web.commands[1].chnage: unknown property; did you mean "change"?`,
 		"{ sources: { web: { commands: [\n{ id: 'a', onChange: ['b'] }] } } }":          `sources.web.commands[0].onChange[0]: (of "a") "b": no Command after this one`,
