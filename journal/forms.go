@@ -11,6 +11,30 @@ import (
 // minSecret is the least length of what is redacted: shorter, and ordinary text would be unreadable.
 const minSecret = 4
 
+// What is as large as a file is masked line by line and as it is: the forms of all of it would take many times its memory.
+const (
+	large     = 16 << 10 // from here on
+	leastLine = 8        // shorter lines of it are ordinary text
+	mostLine  = 4 << 10  // longer ones are masked in pieces
+	mostForms = 1 << 17  // of one value
+)
+
+// largeForms are the lines of a large value, and whether those are all.
+func largeForms(value string) (all []string, whole bool) {
+	for line := range strings.Lines(value) {
+		line = strings.TrimSpace(line)
+		for len(line) >= leastLine {
+			if len(all) == mostForms {
+				return all, false
+			}
+			piece := line[:min(len(line), mostLine)]
+			all = append(all, piece)
+			line = line[len(piece):]
+		}
+	}
+	return all, true
+}
+
 // forms are the texts in which a secret may show up: itself, each of its lines, and how programs encode it.
 func forms(secret string) []string {
 	var all []string

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -165,6 +166,39 @@ func TestRedactorWithoutSecrets(t *testing.T) {
 	}
 	if got := sink.text(); got != line+"\n" {
 		t.Errorf("%d bytes came out; want %d", len(got), len(line)+1)
+	}
+}
+
+// TestRedactorHuge has values as large as files are: to learn them and to look for them takes a moment and not minutes, and
+// where there is too much of one it is said.
+func TestRedactorHuge(t *testing.T) {
+	t.Parallel()
+	var lines, many strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&lines, "  line %d of a large file\n", i)
+	}
+	for i := range 300_000 {
+		fmt.Fprintf(&many, "%d-%d\n", i, i)
+	}
+	long := strings.Repeat("0123456789abcdef", 64<<10)
+	sink := &memory{}
+	redactor := journal.NewRedactor(sink)
+	for _, value := range []string{lines.String(), long, many.String()} {
+		redactor.Add(value)
+	}
+	if got := sink.text(); got != "a value of 3977780 bytes has too many lines: not all of them are redacted\n" {
+		t.Errorf("%q", got)
+	}
+	w := journal.NewWriter(redactor, journal.Entry{Kind: journal.Output})
+	if _, err := w.Write([]byte(lines.String() + "line 7 of another\n" + long + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.ReplaceAll(strings.ReplaceAll(sink.text(), " ", ""), journal.Mask, "")
+	if want := strings.Repeat("\n", 100_000) + "line7ofanother\n\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("%d bytes came out; want %d", len(got), len(want))
 	}
 }
 

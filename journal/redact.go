@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,9 +17,10 @@ type Redactor struct {
 	next Sink
 
 	mu      sync.Mutex
-	known   map[string]bool
-	index   map[[minSecret]byte][]string // patterns by how they begin
-	starts  [1 << 13]uint8               // a bit for each hash of a beginning
+	known   map[string]bool           // secrets
+	forms   map[string]struct{}       // all that is masked
+	lengths map[[minSecret]byte][]int // of the forms that begin so, long before short
+	starts  [1 << 13]uint8            // a bit for each hash of a beginning
 	longest int
 	warned  bool
 	held    map[held]string // ends of partial entries, which may hold the start of a secret
@@ -32,52 +35,60 @@ type held struct {
 
 // NewRedactor returns a Redactor without secrets.
 func NewRedactor(next Sink) *Redactor {
-	return &Redactor{next: next, known: map[string]bool{}, index: map[[minSecret]byte][]string{}, held: map[held]string{}}
+	return &Redactor{next: next, known: map[string]bool{}, forms: map[string]struct{}{}, lengths: map[[minSecret]byte][]int{}, held: map[held]string{}}
 }
 
 // Add has a secret masked from now on: as it is, line by line, and in its JSON-, URL-, shell-quoted, base64 and hex
-// forms. One of under 4 bytes is not masked; the first such is warned of.
+// forms. One of under 4 bytes is not masked; the first such is warned of. One of over 16 KiB is masked line by line as it
+// is, without lines of under 8 bytes; it is warned of where that are more than 131072.
 func (r *Redactor) Add(secret string) {
-	if secret == "" {
-		return
-	}
-	if len(strings.TrimSpace(secret)) < minSecret {
+	switch {
+	case secret == "":
+	case len(strings.TrimSpace(secret)) < minSecret:
 		r.mu.Lock()
 		warn := !r.warned
 		r.warned = true
 		r.mu.Unlock()
 		if warn {
-			// The log itself says so; where it cannot be written, the next entry fails too.
-			_ = r.next.Append(Entry{Kind: Warning, Text: "a secret of under 4 bytes is not redacted: it would hide ordinary text"})
+			r.warn("a secret of under 4 bytes is not redacted: it would hide ordinary text")
 		}
-		return
+	case len(secret) > large:
+		all, whole := largeForms(secret)
+		if r.learn(secret, all) && !whole {
+			r.warn(fmt.Sprintf("a value of %d bytes has too many lines: not all of them are redacted", len(secret)))
+		}
+	default:
+		r.learn(secret, forms(secret))
 	}
+}
+
+// warn says so in the log itself; where that cannot be written, the next entry fails too.
+func (r *Redactor) warn(text string) { _ = r.next.Append(Entry{Kind: Warning, Text: text}) }
+
+// learn masks the forms of a secret. It is false where they are known already.
+func (r *Redactor) learn(secret string, all []string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.known[secret] {
-		return
+		return false
 	}
 	r.known[secret] = true
 	r.last = [2]string{}
-	for _, form := range forms(secret) {
-		start := [minSecret]byte([]byte(form))
-		if contains(r.index[start], form) {
+	for _, form := range all {
+		if _, known := r.forms[form]; known {
 			continue
 		}
-		r.index[start] = append(r.index[start], form)
+		r.forms[form] = struct{}{}
+		start := [minSecret]byte([]byte(form))
+		lengths := r.lengths[start]
+		if at, known := slices.BinarySearchFunc(lengths, len(form), func(a, b int) int { return b - a }); !known {
+			r.lengths[start] = slices.Insert(lengths, at, len(form))
+		}
 		h := hash(beginning(form))
 		r.starts[h>>3] |= 1 << (h & 7)
 		r.longest = max(r.longest, len(form))
 	}
-}
-
-func contains(list []string, text string) bool {
-	for _, one := range list {
-		if one == text {
-			return true
-		}
-	}
-	return false
+	return true
 }
 
 // Mask returns a text, of one line or more, with every secret in it masked.
@@ -188,7 +199,7 @@ func hash(beginning uint32) uint32 { return beginning * 0x9e3779b1 >> 16 }
 
 // candidate is the first place from at on where a secret may begin, by the hash of four bytes; -1: there is none.
 func (r *Redactor) candidate(text string, at int) int {
-	if len(r.index) == 0 || len(text)-at < minSecret {
+	if len(r.forms) == 0 || len(text)-at < minSecret {
 		return -1
 	}
 	next := beginning(text[at:])
@@ -203,16 +214,18 @@ func (r *Redactor) candidate(text string, at int) int {
 	}
 }
 
-// longestAt is the length of the longest secret that text begins with.
+// longestAt is the length of the longest form that text begins with.
 func (r *Redactor) longestAt(text string) int {
 	if len(text) < minSecret {
 		return 0
 	}
-	longest := 0
-	for _, form := range r.index[[minSecret]byte([]byte(text[:minSecret]))] {
-		if len(form) > longest && strings.HasPrefix(text, form) {
-			longest = len(form)
+	for _, length := range r.lengths[[minSecret]byte([]byte(text[:minSecret]))] {
+		if length > len(text) {
+			continue
+		}
+		if _, is := r.forms[text[:length]]; is {
+			return length
 		}
 	}
-	return longest
+	return 0
 }
