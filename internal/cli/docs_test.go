@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/writ-run/writ/test/vaulttest"
@@ -67,9 +68,22 @@ func runPage(t *testing.T, page string) string {
 	script := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", shellBlocks(string(text)))
 	script.Dir = directory
 	script.Env = append(os.Environ(), "HOME="+directory, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "XDG_STATE_HOME=", "XDG_CACHE_HOME=")
+	script.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it leaves in the background ends with it
+	t.Cleanup(func() { _ = syscall.Kill(-script.Process.Pid, syscall.SIGKILL) })
 	output, err := script.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	return string(output)
+}
+
+// TestAgentGuide runs every command of docs/agent.md: an agent that is pushed to, and one that pulls.
+func TestAgentGuide(t *testing.T) {
+	t.Parallel()
+	output := runPage(t, "agent.md")
+	for want, count := range map[string]int{"web1/motd: changed": 1, "web1/motd: well": 1, "Welcome": 1, "web     succeeded": 1, " change  succeeded ": 2} {
+		if got := strings.Count(output, want); got != count {
+			t.Errorf("%q %d times, want %d, in\n%s", want, got, count, output)
+		}
+	}
 }
