@@ -150,7 +150,7 @@ func (r *agentRun) answers(at agent.Listening) {
 	where := "nothing is to be answered, so that it listens nowhere"
 	switch {
 	case at.SelfSigned:
-		where = fmt.Sprintf("https on %s, with a certificate of its own, sha256:%s", at.Address, at.Fingerprint)
+		where = fmt.Sprintf("https on %s, with a certificate of its own: %s", at.Address, at.Fingerprint)
 	case at.Fingerprint != "":
 		where = "https on " + at.Address
 	case at.Address != "":

@@ -42,6 +42,7 @@ type agentRun struct {
 // agentSettings are a configuration as it was read, and what it says of verification.
 type agentSettings struct {
 	config    config.Config
+	execs     map[string]command.Exec // of sources
 	verifiers map[string]*sourceVerifier
 	pulls     *pull.Getter
 }
@@ -89,9 +90,13 @@ func (r *agentRun) read() (*agentSettings, error) {
 
 // settings sees that every source's keys and rules can be read. Keys that are elsewhere may be away for now.
 func (r *agentRun) settings(loaded config.Config) (*agentSettings, error) {
-	s := &agentSettings{config: loaded, verifiers: map[string]*sourceVerifier{}}
+	s := &agentSettings{config: loaded, execs: map[string]command.Exec{}, verifiers: map[string]*sourceVerifier{}}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(loaded.Sources)) {
+		allowed := false
+		if s.execs[name], allowed = loaded.Exec.Override(loaded.Sources[name].Exec); !allowed {
+			r.log.Warn("the exec of a source is not used: the main one has no allowOverride", "source", name)
+		}
 		v := &sourceVerifier{run: r, orders: r.orders(s, name, &logSink{r.log.With("source", name)})}
 		s.verifiers[name] = v
 		if err := v.refresh(r.cmd.Context()); err != nil {
@@ -136,13 +141,12 @@ func getter(c config.Config) (*pull.Getter, error) {
 // orders are what the Patterns of a source find and run with, for one run: what is masked there is not masked for good.
 func (r *agentRun) orders(s *agentSettings, source string, sink journal.Sink) *orders {
 	o := &orders{
-		config: s.config, source: source, exec: s.config.Exec, test: s.config.Test, redactor: journal.NewRedactor(stamp{sink}), log: r.log, environ: r.environ, host: r.host,
+		config: s.config, source: source, exec: s.execs[source], test: s.config.Test, redactor: journal.NewRedactor(stamp{sink}), log: r.log, environ: r.environ, host: r.host,
 		shared: r.container,
 	}
 	if of := s.config.Sources[source]; of != nil {
 		o.of = *of
 	}
-	o.exec = o.override("source "+source, o.exec, o.of.Exec)
 	return o
 }
 
