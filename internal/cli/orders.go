@@ -36,6 +36,7 @@ type orders struct {
 	log      *slog.Logger
 	environ  []string
 	kill     context.Context // when it ends scripts are killed; nil: never
+	stopping string          // what is said when an interrupt comes; empty: that the script which runs is asked to end
 
 	host       *host.Runtime
 	containers *taskRuntime // once a Command needed one

@@ -126,6 +126,7 @@ func (a *app) push(cmd *cobra.Command, source, what string, f pushFlags) (err er
 		return err
 	}
 	defer func() { err = o.close(err) }()
+	o.stopping = "interrupted: nothing more is sent; what runs on machines goes on to its end"
 	ctx, stop := a.stoppable(cmd.Context(), o)
 	defer stop()
 

@@ -23,8 +23,8 @@ type shownPushes struct {
 	many   bool
 
 	rows  map[string]row
-	order []string            // of the targets' names
-	plans map[string][]string // names of targets, by the plan's text
+	order []string          // of the targets' names
+	plans map[string]string // by target, as text
 	hints []string
 	told  map[string]*told
 }
@@ -49,7 +49,7 @@ func (t *told) Append(e journal.Entry) error {
 }
 
 func newShownPushes(a *app, sink journal.Sink, source string, f pushFlags, targets []pushTarget) *shownPushes {
-	s := &shownPushes{app: a, sink: sink, source: source, flags: f, many: len(targets) > 1, rows: map[string]row{}, plans: map[string][]string{}, told: map[string]*told{}}
+	s := &shownPushes{app: a, sink: sink, source: source, flags: f, many: len(targets) > 1, rows: map[string]row{}, plans: map[string]string{}, told: map[string]*told{}}
 	for _, t := range targets {
 		s.order = append(s.order, t.Name)
 		s.told[t.Name] = &told{sink: sink}
@@ -91,8 +91,7 @@ func (s *shownPushes) done(r fleet.Result) {
 		return
 	}
 	if s.flags.plan && r.State == fleet.Done {
-		text := planText(a.Plan, a.Omitted)
-		s.plans[text] = append(s.plans[text], r.Target)
+		s.plans[r.Target] = planText(a.Plan, a.Omitted)
 	}
 	if !s.told[r.Target].any {
 		s.outputs(r.Target, "changed", a.ChangedIDs, a.ChangedOutputs)
@@ -164,13 +163,7 @@ func (s *shownPushes) end(ctx context.Context) error {
 
 // table prints a line for each machine, and how many there are of each kind.
 func (s *shownPushes) table() error {
-	for _, name := range s.order {
-		for text, names := range s.plans {
-			if names[0] == name {
-				fmt.Fprintf(s.app.stdout, "%s:\n%s", safe(strings.Join(names, ", ")), text)
-			}
-		}
-	}
+	s.printPlans()
 	changed, removed := "CHANGED", "REMOVED"
 	if s.flags.check {
 		changed, removed = "TO CHANGE", "TO REMOVE"
@@ -199,6 +192,25 @@ func (s *shownPushes) table() error {
 	}
 	_, err := fmt.Fprintf(s.app.stdout, "%s: %s\n", s.source, strings.Join(parts, ", "))
 	return err
+}
+
+// printPlans prints each plan once, under the names of the targets whose it is.
+func (s *shownPushes) printPlans() {
+	of := map[string][]string{}
+	var texts []string
+	for _, name := range s.order {
+		text, there := s.plans[name]
+		switch {
+		case !there:
+			continue
+		case of[text] == nil:
+			texts = append(texts, text)
+		}
+		of[text] = append(of[text], name)
+	}
+	for _, text := range texts {
+		fmt.Fprintf(s.app.stdout, "%s:\n%s", safe(strings.Join(of[text], ", ")), text)
+	}
 }
 
 // planText is a plan as lines of text.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func (a *app) stoppable(ctx context.Context, o *orders) (context.Context, contex
 		case <-kill.Done():
 			return
 		}
-		o.note("interrupted: the script that runs is asked to end; another interrupt kills it")
+		o.note(cmp.Or(o.stopping, "interrupted: the script that runs is asked to end; another interrupt kills it"))
 		cancel()
 		select {
 		case <-interrupts:
