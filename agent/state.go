@@ -60,7 +60,11 @@ func OpenState(directory string) (*State, error) {
 }
 
 // Close lets the directory go.
-func (s *State) Close() error { return s.lock.Close() }
+func (s *State) Close() error {
+	// A process that is being started holds a copy of the descriptor until it executes: the lock must not wait for that.
+	err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
+	return errors.Join(err, s.lock.Close())
+}
 
 // Directory is where the state is.
 func (s *State) Directory() string { return s.directory }
