@@ -12,7 +12,10 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/writ-run/writ/agent/pull"
 	"github.com/writ-run/writ/command"
@@ -87,6 +90,9 @@ type Agent struct {
 	metrics *metrics
 	renders chan struct{} // a place for each Pattern that is rendered at a time: each takes a process
 
+	refusals *rate.Limiter // of what the log says of them
+	unsaid   atomic.Int64  // what it did not
+
 	stopping context.Context // it ends: no Command starts any more
 	stop     context.CancelFunc
 	ended    context.Context // it ends: those that run are ended
@@ -127,7 +133,7 @@ func New(c Config) (*Agent, error) {
 	}
 	a := &Agent{
 		state: state, log: c.Log, now: c.Now, config: c, sources: map[string]*source{}, parked: map[string]*source{},
-		metrics: newMetrics(), renders: make(chan struct{}, max(4, runtime.NumCPU())),
+		refusals: rate.NewLimiter(10, 100), metrics: newMetrics(), renders: make(chan struct{}, max(4, runtime.NumCPU())),
 	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.ended, a.end = context.WithCancel(context.Background())

@@ -68,7 +68,10 @@ func (a *Agent) Accept(q Accept, by string) (Mark, error) {
 	}
 	to := q.To
 	if to.IsZero() {
-		if to = s.refusedLast(); to.IsZero() {
+		s.mu.Lock()
+		to = s.shown.old
+		s.mu.Unlock()
+		if to.IsZero() {
 			return Mark{}, hinted{fmt.Errorf("source %s has refused no order as too old since the agent started", s.name), "let the order come once more, or say from when on: --to TIME"}
 		}
 	}
@@ -91,18 +94,6 @@ func (a *Agent) Accept(q Accept, by string) (Mark, error) {
 	s.mu.Unlock()
 	s.tell(wakePull)
 	return lowered, nil
-}
-
-// refusedLast is when the order was issued that was refused last for its age.
-func (s *source) refusedLast() (issued time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range s.shown.refusals {
-		if (r.Reason == reasonOlder || r.Reason == reasonMark) && !r.IssuedAt.IsZero() {
-			issued = r.IssuedAt
-		}
-	}
-	return issued
 }
 
 // listenControl listens at the socket. The directory's lock says that no other agent does.

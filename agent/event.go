@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 
@@ -137,6 +138,10 @@ func (s *source) again(ctx context.Context, j job) (Outcome, bool) {
 		return Outcome{}, false
 	}
 	out := s.run(ctx, o, j)
+	if errors.As(out.Err, new(*RenderError)) && o != nil && o.next && o.number == 0 && s.fallBack(ctx, o) {
+		s.refuse(refusal{reason: reasonRender, by: byRestore, issued: int64(o.Order().IssuedAt), err: out.Err})
+		return s.again(ctx, j)
+	}
 	if out.Err != nil && out.Result.Mode == "" { // it did not get as far as a log of its own
 		s.log.Error("nothing ran", "error", oneLine(out.Err))
 	}

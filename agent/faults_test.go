@@ -23,6 +23,8 @@ import (
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/container/host"
 	"github.com/writ-run/writ/key"
+	"github.com/writ-run/writ/pattern"
+	"github.com/writ-run/writ/token"
 )
 
 // victim names, in the environment of a process that a test kills, the directory that it works in.
@@ -295,6 +297,113 @@ func TestFlippedState(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestKilledBeforeMark: an order that was kept when the agent was killed, but whose time was not, runs, and its time counts.
+func TestKilledBeforeMark(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, pushed())
+	stop := m.run()
+	now := time.Now()
+	m.push(m.sign(now.Add(-2*time.Hour), file("a", "1")))
+	m.trace()
+	must(t, stop())
+	s := reopen(t, m.state)
+	must(t, s.Begin("web", m.sign(now, file("b", "1"))))
+	must(t, s.Close())
+	stop = m.run()
+	m.settled("web")
+	m.ran("the one that was kept", "a check, a remove, b check, b change")
+	if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: m.sign(now.Add(-time.Hour), file("c", "1"))}); !errors.As(err, new(*agent.OlderError)) {
+		t.Errorf("one between: %v", err)
+	}
+	must(t, stop())
+	must(t, os.Remove(filepath.Join(m.state, "web.mark")))
+	m.run()
+	m.settled("web")
+	if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: m.sign(now.Add(-time.Hour), file("c", "1"))}); !errors.As(err, new(*agent.OlderError)) {
+		t.Errorf("one before that which is kept, without a mark: %v", err)
+	}
+}
+
+// TestKilledInRender: where an interrupted order cannot be rendered, the one before it runs, and the other is tried again at
+// the next start.
+func TestKilledInRender(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, pushed())
+	stop := m.run()
+	now := time.Now()
+	m.push(m.sign(now.Add(-2*time.Hour), file("a", "1")))
+	m.trace()
+	must(t, stop())
+	s := reopen(t, m.state)
+	must(t, s.Begin("web", m.signPattern(now, "{ run: [ if std.extVar('x') then {} ] }")))
+	must(t, s.Close())
+	for range 2 {
+		stop = m.run()
+		m.settled("web")
+		m.ran("the one before", "a check")
+		if got := m.reasons("web"); got != "restore render" {
+			t.Errorf("refusals: %s", got)
+		}
+		must(t, stop())
+	}
+}
+
+// TestPanicInOpen: an order that has found a mistake of ours ends nothing.
+func TestPanicInOpen(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, pushed())
+	panics := false
+	open := m.config.Open
+	m.config.Open = func(ctx context.Context, source string, raw []byte) (pattern.Opened, token.Report, error) {
+		if panics {
+			panic("a mistake of ours")
+		}
+		return open(ctx, source, raw)
+	}
+	stop := m.run()
+	m.push(m.sign(time.Now(), file("a", "1")))
+	m.trace()
+	must(t, stop())
+	panics = true
+	stop = m.run()
+	awaitFor(t, "it is refused", func() bool { return m.status("web").Held })
+	if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: []byte("x")}); !errors.Is(err, agent.ErrRefused) {
+		t.Errorf("%v", err)
+	}
+	if !strings.Contains(m.status("web").Refusals[0].Text, "internal error: a mistake of ours") {
+		t.Errorf("%+v", m.status("web").Refusals)
+	}
+	must(t, stop())
+}
+
+// TestRefusalsFlood: a stranger's garbage fills neither the log nor the place of what matters.
+func TestRefusalsFlood(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, pushed())
+	m.run()
+	now := time.Now()
+	m.push(m.sign(now, file("a", "1")))
+	old := now.Add(-time.Hour)
+	if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: m.sign(old, file("b", "1"))}); !errors.As(err, new(*agent.OlderError)) {
+		t.Error(err)
+	}
+	for i := range 1000 {
+		if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: []byte("x"), RemoteAddr: fmt.Sprint("192.0.2.1:", i)}); !errors.Is(err, agent.ErrRefused) {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(m.log.String(), "msg=refused"); n > 500 || n < 50 {
+		t.Errorf("%d lines in the log", n)
+	}
+	if n := len(m.status("web").Refusals); n > 10 {
+		t.Errorf("%d are remembered", n)
+	}
+	mark, err := m.agent.Accept(agent.Accept{Source: "web"}, "a test")
+	if err != nil || mark.IssuedAt != old.Unix() {
+		t.Errorf("%+v, %v", mark, err)
 	}
 }
 

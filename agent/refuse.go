@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -80,30 +81,43 @@ type refusal struct {
 // maxRefusals is how many of a source's are remembered.
 const maxRefusals = 10
 
-// refuse remembers what was refused, and says so in the log.
+// refuse remembers what was refused, and says so in the log, as far as that is not flooded.
 func (s *source) refuse(r refusal) {
 	s.agent.metrics.refused(s.name, r.reason)
 	now := s.agent.now()
-	one := Refusal{Time: now, Reason: r.reason, By: r.by, From: r.from, Text: oneLine(r.err)}
+	one := Refusal{Time: now, Reason: r.reason, By: r.by, From: r.from, Text: oneLine(r.err), Count: 1}
 	if r.issued != 0 {
 		one.IssuedAt = time.Unix(r.issued, 0).UTC()
 	}
 	s.mu.Lock()
-	last := Refusal{}
-	if n := len(s.shown.refusals); n > 0 {
-		last = s.shown.refusals[n-1]
+	if r.reason == reasonOlder || r.reason == reasonMark { // it was verified: no stranger can push this one out
+		s.shown.old = one.IssuedAt
 	}
-	again := last.Reason == one.Reason && last.By == one.By && last.From == one.From && last.Text == one.Text && now.Sub(last.Time) < time.Minute
-	if again { // a flood of one kind pushes nothing out, and fills no log
-		s.shown.refusals[len(s.shown.refusals)-1].Count++
+	last := len(s.shown.refusals) - 1
+	again := last >= 0 && s.shown.refusals[last].isLike(one)
+	if again {
+		one.Count += s.shown.refusals[last].Count
+		s.shown.refusals[last] = one
 	} else {
-		one.Count = 1
 		s.shown.refusals = append(s.shown.refusals[max(0, len(s.shown.refusals)-maxRefusals+1):], one)
 	}
 	s.mu.Unlock()
-	if !again {
-		s.log.Warn("refused", "reason", r.reason, "by", r.by, "from", r.from, "error", one.Text)
+	if again {
+		return
 	}
+	if !s.agent.refusals.Allow() {
+		s.agent.unsaid.Add(1)
+		return
+	}
+	s.log.Warn("refused", "reason", r.reason, "by", r.by, "from", r.from, "error", one.Text)
+	if unsaid := s.agent.unsaid.Swap(0); unsaid > 0 {
+		s.log.Warn("more was refused than is said here; see the metrics", "unsaid", unsaid)
+	}
+}
+
+// isLike says whether another refusal, soon after this one, is the same once more.
+func (r Refusal) isLike(next Refusal) bool {
+	return r.Reason == next.Reason && r.By == next.By && r.From == next.From && r.IssuedAt.Equal(next.IssuedAt) && next.Time.Sub(r.Time) < time.Minute
 }
 
 // oneLine is an error in one line, of a length that fits into a log.
@@ -122,8 +136,11 @@ func oneLine(err error) string {
 // open verifies an order that came. One that is none for this source, or cannot be verified now, has a reason; an error
 // without one is that of ctx.
 func (s *source) open(ctx context.Context, raw []byte, by, from string) (o pattern.Opened, reason string, err error) {
-	c := s.agent.settings()
-	o, report, err := c.Open(ctx, s.name, raw)
+	var report token.Report
+	err = guard(func() (err error) {
+		o, report, err = s.agent.settings().Open(ctx, s.name, raw)
+		return err
+	})
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return pattern.Opened{}, "", ctx.Err()
@@ -138,6 +155,16 @@ func (s *source) open(ctx context.Context, raw []byte, by, from string) (o patte
 	err = explained(report, err)
 	s.refuse(refusal{reason: reason, by: by, from: from, err: err})
 	return pattern.Opened{}, reason, err
+}
+
+// guard makes an error of a panic: an order that has found a mistake of ours must not end the agent, and again at each start.
+func guard(do func() error) (err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("internal error: %v, at %s", problem, debug.Stack())
+		}
+	}()
+	return do()
 }
 
 // explained names the checks that failed.

@@ -192,26 +192,63 @@ func (s *source) load(markOnly bool) {
 // reopen verifies the order whose run was interrupted, or else the last one whose run ended. What is refused stays where it
 // is: with another configuration it may be taken at the next start.
 func (s *source) reopen(ctx context.Context, next, last []byte) (*order, error) {
-	mark, _, unknown := s.agent.state.Mark(s.name)
-	for _, raw := range [][]byte{next, last} {
-		if raw == nil {
-			continue
+	if next != nil {
+		if o, err := s.verifyAgain(ctx, next, true, true); o != nil || err != nil {
+			return o, err
 		}
-		opened, reason, err := s.open(ctx, raw, byRestore, "")
-		switch {
-		case err != nil && (reason == "" || reason == reasonAway || reason == reasonFuture):
-			return nil, errLater
-		case err != nil:
-			continue
-		}
-		o := &order{Opened: opened, digest: opened.Order().Bundle.Digest(), next: next != nil && &raw[0] == &next[0], since: mark.Accepted}
-		if issued := int64(opened.Order().IssuedAt); unknown == nil && issued < mark.IssuedAt && !(mark.stays(o) && (next != nil || mark.Broken)) {
-			s.refuse(refusal{reason: reasonOlder, by: byRestore, issued: issued, err: s.older(issued, mark)})
-			continue
-		}
-		return o, nil
 	}
-	return nil, nil
+	if last == nil {
+		return nil, nil
+	}
+	return s.verifyAgain(ctx, last, false, next != nil)
+}
+
+// verifyAgain verifies one of them; nil: it is refused.
+func (s *source) verifyAgain(ctx context.Context, raw []byte, isNext, isThere bool) (*order, error) {
+	opened, reason, err := s.open(ctx, raw, byRestore, "")
+	switch {
+	case err != nil && (reason == "" || reason == reasonAway || reason == reasonFuture):
+		return nil, errLater
+	case err != nil:
+		return nil, nil
+	}
+	mark, _, err := s.agent.state.Mark(s.name)
+	o := &order{Opened: opened, digest: opened.Order().Bundle.Digest(), next: isNext, since: mark.Accepted}
+	issued := int64(opened.Order().IssuedAt)
+	switch {
+	case err != nil: // the mark is not known: no other order is taken, but this one was
+	case issued < mark.IssuedAt && !(mark.stays(o) && (isThere || mark.Broken)):
+		s.refuse(refusal{reason: reasonOlder, by: byRestore, issued: issued, err: s.older(issued, mark)})
+		return nil, nil
+	case issued > mark.IssuedAt: // the agent was killed before the mark was written, or somebody has removed it
+		raised := Mark{IssuedAt: issued, Accepted: s.agent.now().UTC(), Order: o.digest, Stays: mark.Stays}
+		if mark.Order != "" && !mark.Broken {
+			raised.Stays = &Standing{mark.IssuedAt, mark.Order}
+		}
+		if err := s.keepMark(raised); err != nil {
+			s.trouble(troubleWrite, "when the newest order was issued cannot be written down", err)
+		}
+	}
+	return o, nil
+}
+
+// fallBack has the last order whose run ended run in the place of one whose run was interrupted and which cannot be rendered
+// now. That one stays where it is, for the next start.
+func (s *source) fallBack(ctx context.Context, o *order) bool {
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	last, err := s.agent.state.Order(s.name)
+	if err != nil || last == nil {
+		return false
+	}
+	found, err := s.verifyAgain(ctx, last, false, true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found == nil || err != nil || s.current != o {
+		return false
+	}
+	s.current, s.fresh = found, true
+	return true
 }
 
 // stays says whether an order is the one that runs on though a newer was accepted.

@@ -76,12 +76,13 @@ type Refusal struct {
 	Count    int       `json:"count"`        // of the same within a minute of one another
 }
 
-// shown is what status shows of a source and nothing else needs, but for the mark's loss of what is older.
+// shown is what status shows of a source, and nothing else needs.
 type shown struct {
 	trouble     map[string]string
 	interrupted bool
 	mark        *Mark
 	refusals    []Refusal
+	old         time.Time // when the order was issued that was refused last for its age
 	running     []*RunStatus
 	last        *RunStatus
 	next        time.Time

@@ -75,7 +75,7 @@ func (s *source) run(ctx context.Context, o *order, j job) Outcome {
 	if t.work.Mask == nil {
 		t.work.Mask = func(text string) string { return text }
 	}
-	if err := t.prepare(ctx); err != nil {
+	if err := guard(func() error { return t.prepare(ctx) }); err != nil {
 		return Outcome{Err: &RenderError{t.masked(err)}}
 	}
 	if t.config.TriggerOnly && t.keeps() && j.by != byEvent && j.by != byWebhook {
@@ -164,8 +164,8 @@ func (t *turn) warn(format string, arguments ...any) {
 
 // execute plans, runs and remembers.
 func (t *turn) execute(ctx context.Context) Outcome {
-	if err := t.compareWithMachine(); err != nil {
-		return Outcome{Err: err}
+	if err := guard(t.compareWithMachine); err != nil {
+		return Outcome{Err: t.masked(err)}
 	}
 	if t.job.plan {
 		return Outcome{Plan: maskedPlan(t.plan, t.work.Mask)}
@@ -189,7 +189,11 @@ func (t *turn) execute(ctx context.Context) Outcome {
 		t.agent.metrics.command(t, o)
 	}
 	ended := t.begins(kept.id())
-	result, err := runner.Run(ctx, t.plan)
+	var result command.Result
+	err := guard(func() (err error) {
+		result, err = runner.Run(ctx, t.plan)
+		return err
+	})
 	t.settle(result, isEnd(err) && t.agent.stopping.Err() != nil)
 	err = t.masked(err)
 	kept.end(err)
@@ -205,13 +209,7 @@ func isEnd(err error) bool {
 
 // compareWithMachine plans what is to be done on the machine as it is.
 func (t *turn) compareWithMachine() (err error) {
-	t.mu.Lock()
-	old := t.ran.Again()
-	if t.isFresh() || t.only != "" || t.job.check || t.job.plan {
-		old = slices.Concat(t.ran.Left, t.extras(), t.ran.Commands)
-	}
-	t.mu.Unlock()
-	if t.plan, err = command.Diff(old, t.list, t.mode); err != nil {
+	if t.plan, err = command.Diff(t.old(), t.list, t.mode); err != nil {
 		return err
 	}
 	if t.config.NoRemove {
@@ -224,6 +222,16 @@ func (t *turn) compareWithMachine() (err error) {
 		t.warn("%q matches no Command", t.only)
 	}
 	return err
+}
+
+// old is what the list is compared with.
+func (t *turn) old() command.List {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.isFresh() || t.only != "" || t.job.check || t.job.plan {
+		return slices.Concat(t.ran.Left, t.extras(), t.ran.Commands)
+	}
+	return t.ran.Again()
 }
 
 // isFresh says whether something else ran last. It needs mu.
