@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/test/program"
 )
 
 // TestReload: a bad configuration is refused and nothing has changed; a good one counts at once, and the orders are verified
@@ -272,4 +275,47 @@ func (m *machine) metrics() string {
 	var out bytes.Buffer
 	must(m.t, m.agent.Metrics(&out))
 	return out.String()
+}
+
+// TestAlertsParse: Prometheus takes the example's alerts.
+func TestAlertsParse(t *testing.T) {
+	t.Parallel()
+	promtool := program.Find(t, "promtool")
+	if output, err := exec.Command(promtool, "check", "rules", filepath.Join("..", "examples", "agent", "alerts.yml")).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
+// TestAlerts: every metric of ours that the example's alerts ask for is there, with the labels that they ask for.
+func TestAlerts(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile(filepath.Join("..", "examples", "agent", "alerts.yml"))
+	must(t, err)
+	m := newMachine(t, pushed())
+	m.run()
+	m.push(m.sign(time.Now(), file("a", "1")))
+	if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: []byte("x")}); !errors.Is(err, agent.ErrRefused) {
+		t.Error(err)
+	}
+	text, asked := m.metrics(), 0
+	for _, found := range regexp.MustCompile(`((?:writ|etcha)_[a-z_]+)(\{[^}]*\})?`).FindAllStringSubmatch(string(rules), -1) {
+		asked++
+		var line string
+		for candidate := range strings.Lines(text) {
+			if strings.HasPrefix(candidate, found[1]+"{") {
+				line = candidate
+			}
+		}
+		if line == "" {
+			t.Errorf("there is no %s", found[1])
+		}
+		for _, label := range regexp.MustCompile(`([a-z_]+)[=!]`).FindAllStringSubmatch(found[2], -1) {
+			if !strings.Contains(line, label[1]+`="`) {
+				t.Errorf("%s has no label %s: %s", found[1], label[1], line)
+			}
+		}
+	}
+	if asked < 8 {
+		t.Errorf("%d metrics are asked for", asked)
+	}
 }
