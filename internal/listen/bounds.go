@@ -1,9 +1,12 @@
 package listen
 
 import (
+	"context"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -30,10 +33,24 @@ func PublicBounds() Bounds {
 // Server is an HTTP server within the bounds.
 func (b Bounds) Server(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), MaxHeaderBytes: b.HeaderBytes,
+		Handler: handler, ErrorLog: errorLog(log), MaxHeaderBytes: b.HeaderBytes,
 		ReadHeaderTimeout: b.Header, ReadTimeout: b.Read, WriteTimeout: b.Write, IdleTimeout: b.Idle,
 	}
 }
 
 // Limit is a listener with so many connections at once.
 func (b Bounds) Limit(l net.Listener) net.Listener { return netutil.LimitListener(l, b.Conns) }
+
+// errorLog logs what net/http has to say: a connection that strangers only opened is not worth a warning each.
+func errorLog(to *slog.Logger) *log.Logger { return log.New(errorWriter{to}, "", 0) }
+
+type errorWriter struct{ *slog.Logger }
+
+func (w errorWriter) Write(line []byte) (int, error) {
+	text, level := strings.TrimSuffix(string(line), "\n"), slog.LevelWarn
+	if strings.HasPrefix(text, "http: TLS handshake error") || strings.HasPrefix(text, "http2: server: error reading preface") {
+		level = slog.LevelDebug
+	}
+	w.Log(context.Background(), level, text)
+	return len(line), nil
+}

@@ -2,8 +2,10 @@ package listen_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,5 +89,17 @@ func TestProxies(t *testing.T) {
 		if got := trusted.Peer(r); got != test.want {
 			t.Errorf("%s, forwarded for %q: %s, want %s", test.remote, test.forwarded, got, test.want)
 		}
+	}
+}
+
+// TestErrorLog: a handshake that fails is no warning: anybody can have as many of them as he likes.
+func TestErrorLog(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	server := listen.PublicBounds().Server(http.NotFoundHandler(), slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	server.ErrorLog.Print("http: TLS handshake error from 192.0.2.1:5: EOF")
+	server.ErrorLog.Print("http: Accept error: too many open files")
+	if text := log.String(); !strings.Contains(text, "level=DEBUG msg=\"http: TLS handshake error from") || !strings.Contains(text, "level=WARN msg=\"http: Accept error") {
+		t.Errorf("%s", text)
 	}
 }
