@@ -89,7 +89,7 @@ func (b *bounded) ended(connection net.Conn) (status string) {
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	brief := listen.PublicBounds()
-	brief.Header, brief.Read, brief.Write, brief.Idle = 100*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
+	brief.Header, brief.Read, brief.Write, brief.Idle = time.Second, 2*time.Second, 3*time.Second, time.Second
 	b := newBounded(t, brief)
 	for name, test := range map[string]struct{ text, want string }{
 		"says nothing":         {"", ""},
