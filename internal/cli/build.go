@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +74,8 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) error 
 	if err := replaceable(out); err != nil {
 		return err
 	}
+	// Ed25519 signs with a table that takes a millisecond to make, once in a process: it is made while the Pattern is read.
+	go ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	return a.withOrders(cmd, f.source, f.verbose, func(ctx context.Context, o *orders) error {
 		sign, err := a.signer(cmd, o)
 		if err != nil {

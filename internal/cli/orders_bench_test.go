@@ -18,11 +18,10 @@ type mebibytes struct {
 	most  float64
 }
 
-// run runs a command, and notes its memory.
+// run runs a command, whose output nobody reads, as nobody reads the floor's, and notes its memory.
 func (m *mebibytes) run(command *exec.Cmd) error {
-	output, err := command.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, output)
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("%q: %w", command.Args, err)
 	}
 	used := float64(command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / 1024
 	m.most = max(m.most, used)
@@ -59,16 +58,16 @@ func orderDirectory(b *testing.B, writ string, files map[string]string) (in func
 	return in
 }
 
-// BenchmarkOrder: build and show of a small Pattern, whole processes, each take at most 6 x a Go program that prints a line,
+// BenchmarkOrder: build and show of the small Pattern of the second seed, whole processes, each take at most 6 x a Go program that prints a line,
 // and 24 MiB.
 func BenchmarkOrder(b *testing.B) {
 	hello, writ := buildProgram(b, "hello", "./testdata/hello"), buildProgram(b, "writ", "../../cmd/writ")
 	in := orderDirectory(b, writ, map[string]string{
-		"writ.json":            `{"build":{"signingKeyPath":"signing.key"},"run":{"verifyKeys":["signing.pub"]}}`,
-		"patterns/web.jsonnet": "local file = import '../lib/file.libsonnet';\n{ run: [file('/etc/motd', 'welcome')] }\n",
-		"lib/file.libsonnet":   "function(path, text) { id: path, check: 'grep -qx \"%s\" %s' % [text, path], change: 'echo \"%s\" >%s' % [text, path], remove: 'rm ' + path }\n",
+		"writ.jsonnet":   "{ build: { signingKeyPath: 'signing.key' }, run: { verifyKeys: ['signing.pub'] } }\n",
+		"main.jsonnet":   "local f = import \"./func.libsonnet\";\n{run: [f(\"world\")]}\n",
+		"func.libsonnet": "function(word)\n{check: \"echo %s\" % word, id: \"hello %s\" % word}\n",
 	})
-	for _, verb := range [][]string{{"build", "patterns/web.jsonnet", "web.jwt"}, {"show", "web.jwt"}} {
+	for _, verb := range [][]string{{"build", "main.jsonnet", "web.jwt"}, {"show", "web.jwt"}} {
 		b.Run(verb[0], func(b *testing.B) {
 			memory := mebibytes{limit: 24}
 			ratio.Run(b, 6, func() error { return exec.Command(hello).Run() }, func() error { return memory.run(in(verb...)) })
