@@ -109,6 +109,9 @@ func (m *machine) evaluate() (text string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if text, is := literal(node); is {
+		return string(text), nil
+	}
 	return m.vm.Evaluate(node)
 }
 
