@@ -87,3 +87,17 @@ func TestAgentGuide(t *testing.T) {
 		}
 	}
 }
+
+// TestOrdersGuide runs every command of docs/orders.md.
+func TestOrdersGuide(t *testing.T) {
+	t.Parallel()
+	output := runPage(t, "orders.md")
+	for want, count := range map[string]int{
+		"web/release: changed": 1, "nothing to verify it with": 1, "refused: it was changed": 1, "refused: the source local is not its audience": 1,
+		"the same order": 1, "another order": 1, "UNVERIFIED": 1,
+	} {
+		if got := strings.Count(output, want); got != count {
+			t.Errorf("%q %d times, want %d, in\n%s", want, got, count, output)
+		}
+	}
+}
