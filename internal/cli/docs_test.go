@@ -101,3 +101,14 @@ func TestOrdersGuide(t *testing.T) {
 		}
 	}
 }
+
+// TestFromEtcha runs every command of docs/from-etcha.md.
+func TestFromEtcha(t *testing.T) {
+	t.Parallel()
+	output := runPage(t, "from-etcha.md")
+	for want, count := range map[string]int{"hello 1": 2, "sources.listen.allowPush": 1} {
+		if got := strings.Count(output, want); got != count {
+			t.Errorf("%q %d times, want %d, in\n%s", want, got, count, output)
+		}
+	}
+}
