@@ -36,7 +36,7 @@ func TestLiteral(t *testing.T) {
 			continue
 		}
 		got, is := literal(node)
-		if is != (want != "") || is && canonical(t, got) != canonical(t, []byte(want)) {
+		if is != (want != "") || is && canonical(t, []byte(got)) != canonical(t, []byte(want)) {
 			t.Errorf("%s: %s, %v; want %s", text, got, is, want)
 		}
 	}
@@ -62,7 +62,7 @@ func FuzzLiteral(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q is taken for %s, and evaluates to %v", text, got, err)
 		}
-		if canonical(t, got) != canonical(t, []byte(want)) {
+		if canonical(t, []byte(got)) != canonical(t, []byte(want)) {
 			t.Fatalf("%q is taken for %s, and evaluates to %s", text, got, want)
 		}
 	})

@@ -110,7 +110,7 @@ func (m *machine) evaluate() (text string, err error) {
 		return "", err
 	}
 	if text, is := literal(node); is {
-		return string(text), nil
+		return text, nil
 	}
 	return m.vm.Evaluate(node)
 }
