@@ -1,6 +1,9 @@
 package command
 
-import "regexp"
+import (
+	"regexp"
+	"sync"
+)
 
 // List is a list of Commands in the order in which they run. As JSON it may hold further lists, which are flattened, and
 // nulls, which are left out.
@@ -33,4 +36,4 @@ type Command struct {
 type Targets []string
 
 // envName is what a shell takes as the name of a variable.
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var envName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })

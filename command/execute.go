@@ -295,7 +295,7 @@ func variableName(text string) (name, rest string) {
 	inner, braced := strings.CutPrefix(text, "{")
 	if braced {
 		name, rest, closed := strings.Cut(inner, "}")
-		if !closed || !envName.MatchString(name) {
+		if !closed || !envName().MatchString(name) {
 			return "", text
 		}
 		return name, rest
@@ -306,7 +306,7 @@ func variableName(text string) (name, rest string) {
 	if end < 0 {
 		end = len(text)
 	}
-	if !envName.MatchString(text[:end]) {
+	if !envName().MatchString(text[:end]) {
 		return "", text
 	}
 	return text[:end], text[end:]

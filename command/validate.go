@@ -75,7 +75,7 @@ func (c *Command) checkScripts(add func(member, reason string)) {
 			add(script.member, fmt.Sprintf("is %d bytes long; Linux takes %d in one argument: put data into stdin, or into a file", len(script.text), maxScript))
 		}
 	}
-	if c.EnvPrefix != "" && !envName.MatchString(c.EnvPrefix) {
+	if c.EnvPrefix != "" && !envName().MatchString(c.EnvPrefix) {
 		add("envPrefix", fmt.Sprintf("%q: want letters, digits and underscores, and no digit first", c.EnvPrefix))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/google/go-jsonnet"
@@ -91,11 +92,11 @@ func (e *Error) locate(at ast.LocationRange) bool {
 }
 
 // place is how the evaluator writes one: FILE:LINE:COLUMN-COLUMN, or FILE:(LINE:COLUMN)-(LINE:COLUMN).
-var place = regexp.MustCompile(`^(.*?):\(?([0-9]+):([0-9]+)\)?(?:-\(?[0-9:]+\)?)? `)
+var place = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.*?):\(?([0-9]+):([0-9]+)\)?(?:-\(?[0-9:]+\)?)? `) })
 
 // relocate moves an error to the imported file whose text does not parse: the evaluator places it at the import.
 func (s *session) relocate(e *Error) {
-	found := place.FindStringSubmatch(e.Text)
+	found := place().FindStringSubmatch(e.Text)
 	if found == nil {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 )
@@ -72,7 +73,7 @@ func fetch(ctx context.Context, client http.Client, r Request) ([]byte, error) {
 		return nil, errors.New("it is no http or https URL")
 	}
 	for name, value := range r.Header {
-		if !headerName.MatchString(name) || strings.ContainsFunc(value, unicode.IsControl) {
+		if !headerName().MatchString(name) || strings.ContainsFunc(value, unicode.IsControl) {
 			return nil, errors.New("a header is not valid")
 		}
 		request.Header.Set(name, value)
@@ -108,7 +109,7 @@ func fetch(ctx context.Context, client http.Client, r Request) ([]byte, error) {
 }
 
 // headerName is a token of RFC 9110, section 5.6.2.
-var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+var headerName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") })
 
 func web(u *url.URL) bool { return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") }
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/writ-run/writ/machine"
 )
@@ -87,7 +88,9 @@ func once(ctx context.Context, path, text string) (State, error) {
 }
 
 // header is the first line of a file of the library. The digest is of what follows.
-var header = regexp.MustCompile("^// Written by writ [^\n]*\\(sha256:([0-9a-f]{64})\\)[^\n]*\n")
+var header = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("^// Written by writ [^\n]*\\(sha256:([0-9a-f]{64})\\)[^\n]*\n")
+})
 
 func withHeader(text, version string) string {
 	return fmt.Sprintf("// Written by writ %s (sha256:%s); `writ init` keeps it where it was edited.\n%s", version, digest(text), text)
@@ -113,7 +116,7 @@ func vendor(ctx context.Context, path, text, version string, force bool) (State,
 		if err != nil {
 			return "", err
 		}
-		found := header.FindStringSubmatch(before)
+		found := header().FindStringSubmatch(before)
 		written := len(found) > 0 && digest(before[len(found[0]):]) == found[1]
 		switch {
 		case written && found[1] == digest(text):

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,7 +23,9 @@ const (
 )
 
 // headerPattern is a header of HTTP (RFC 9110, 5.1 and 5.5).
-var headerPattern = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$")
+var headerPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$")
+})
 
 // address is contents to be had by HTTP.
 type address struct {
@@ -58,7 +61,7 @@ func parseAddress(text string) (*address, error) {
 			}
 			a.timeout = time.Duration(seconds) * time.Second
 		default:
-			if !headerPattern.MatchString(line) {
+			if !headerPattern().MatchString(line) {
 				return nil, mistake("source: header %d after # is not NAME:VALUE", len(a.header)+1)
 			}
 			a.header.Add(name, value)

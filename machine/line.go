@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // MaxText bounds what is edited, and what is taken as contents, in memory.
@@ -29,7 +30,7 @@ type editor struct {
 	text  string
 }
 
-var groupPattern = regexp.MustCompile(`\$\{(\w+)\}`)
+var groupPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{(\w+)\}`) })
 
 func (l Line) editor() (editor, error) {
 	if l.Match == "" {
@@ -42,7 +43,7 @@ func (l Line) editor() (editor, error) {
 	if strings.ContainsAny(l.Text, "\n\r") {
 		return editor{}, mistake("a line holds no line ends")
 	}
-	for _, found := range groupPattern.FindAllStringSubmatch(l.Text, -1) {
+	for _, found := range groupPattern().FindAllStringSubmatch(l.Text, -1) {
 		if number, err := strconv.Atoi(found[1]); err == nil && number > match.NumSubexp() {
 			return editor{}, mistake("the line uses group %d; the expression has %d", number, match.NumSubexp())
 		}
@@ -65,7 +66,7 @@ func (e editor) become(line string) (string, bool) {
 	if found == nil {
 		return "", false
 	}
-	return groupPattern.ReplaceAllStringFunc(e.text, func(reference string) string {
+	return groupPattern().ReplaceAllStringFunc(e.text, func(reference string) string {
 		if number, is := e.group(reference[2 : len(reference)-1]); is {
 			return found[number]
 		}
@@ -75,7 +76,7 @@ func (e editor) become(line string) (string, bool) {
 
 // hasGroups tells whether the text depends on the line that is found.
 func (e editor) hasGroups() bool {
-	for _, found := range groupPattern.FindAllStringSubmatch(e.text, -1) {
+	for _, found := range groupPattern().FindAllStringSubmatch(e.text, -1) {
 		if _, is := e.group(found[1]); is {
 			return true
 		}

@@ -105,12 +105,12 @@ func origins(value jsontext.Value, flat, raw string, known map[string]string) {
 }
 
 // warned is how a warning about a Command begins.
-var warned = regexp.MustCompile(`^((?:build|run)\[[^ ]*): `)
+var warned = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^((?:build|run)\[[^ ]*): `) })
 
 // WarningPath is the path of the property that a warning of a Pattern is about; empty: of none, or one with an old name, which
 // is the text's first word.
 func WarningPath(warning string) string {
-	if found := warned.FindStringSubmatch(warning); found != nil {
+	if found := warned().FindStringSubmatch(warning); found != nil {
 		return found[1]
 	}
 	name, _, _ := strings.Cut(warning, " ")

@@ -141,6 +141,7 @@ func getter(c config.Config) (*pull.Getter, error) {
 // orders are what the Patterns of a source find and run with, for one run: what is masked there is not masked for good.
 func (r *agentRun) orders(s *agentSettings, source string, sink journal.Sink) *orders {
 	o := &orders{
+		swept:  true, // when the agent starts
 		config: s.config, source: source, exec: s.execs[source], test: s.config.Test, redactor: journal.NewRedactor(stamp{sink}), log: r.log, environ: r.environ, host: r.host,
 		shared: r.container,
 	}

@@ -38,6 +38,7 @@ type orders struct {
 	kill     context.Context // when it ends scripts are killed; nil: never
 	stopping string          // what is said when an interrupt comes; empty: that the script which runs is asked to end
 
+	swept      bool // what a killed run left is
 	host       *host.Runtime
 	containers *taskRuntime // once a Command needed one
 
@@ -66,9 +67,6 @@ func (a *app) openOrders(cmd *cobra.Command, source string, sink journal.Sink) (
 	o.exec = o.override("source "+source, o.exec, o.of.Exec)
 	if o.host, err = host.New(host.Config{Log: log}); err != nil {
 		return nil, err
-	}
-	if err := command.Sweep(""); err != nil {
-		log.Warn("values that a killed run left could not be removed", "error", err)
 	}
 	return o, nil
 }
@@ -210,6 +208,12 @@ func (o *orders) environment(directory string, vars ...map[string]any) pattern.E
 
 // runner runs Commands on this machine, and in containers where their exec names an image.
 func (o *orders) runner(exec command.Exec, env map[string]string) command.Runner {
+	if !o.swept {
+		o.swept = true
+		if err := command.Sweep(""); err != nil {
+			o.log.Warn("values that a killed run left could not be removed", "error", err)
+		}
+	}
 	return command.Runner{
 		Runtime: o.host, Containers: o.container, Exec: exec, Env: env, Environ: o.environ, Source: o.source, Sink: o.redactor, Kill: o.kill,
 	}

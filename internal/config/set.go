@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -63,7 +64,7 @@ func (r resolver) misspelt(key string) (suggestion string, ours bool) {
 }
 
 // keyLike are texts that may be names of keys, where they are no longer than that. Counting in it would take a start's time.
-var keyLike = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._ -]*$`)
+var keyLike = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._ -]*$`) })
 
 const longestKey = 60
 
@@ -71,7 +72,7 @@ const longestKey = 60
 // it.
 func isKeyLike(key, value string) bool {
 	padding := strings.Trim(value, "=") == "" && !strings.ContainsAny(key, "._")
-	return len(key) <= longestKey && keyLike.MatchString(key) && !padding
+	return len(key) <= longestKey && keyLike().MatchString(key) && !padding
 }
 
 // sets reads -x KEY=VALUE.

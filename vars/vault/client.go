@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -263,7 +264,9 @@ func (c *client) unreachable(format string, arguments ...any) *vars.UnreachableE
 }
 
 // jwtLike finds what could be a token that a server repeats.
-var jwtLike = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){0,2}|\b(hv[sbr]|s|b)\.[A-Za-z0-9_-]{20,}`)
+var jwtLike = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`eyJ[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){0,2}|\b(hv[sbr]|s|b)\.[A-Za-z0-9_-]{20,}`)
+})
 
 // clean makes a server's words fit for an error: one line, bounded, without the secrets that we sent it.
 func clean(text string, secrets []string) string {
@@ -277,7 +280,7 @@ func clean(text string, secrets []string) string {
 			}
 		}
 	}
-	text = jwtLike.ReplaceAllString(text, "((redacted))")
+	text = jwtLike().ReplaceAllString(text, "((redacted))")
 	text = strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {
 			return ' '
