@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/writ-run/writ/test/program"
 	"github.com/writ-run/writ/test/vaulttest"
 )
 
@@ -57,15 +58,21 @@ func TestPatternsGuide(t *testing.T) {
 // runPage runs the commands of a page of docs in an empty directory that is also the home.
 func runPage(t *testing.T, page string) string {
 	t.Helper()
-	if _, err := exec.LookPath("bash"); err != nil {
-		vaulttest.Unavailable(t, "bash is not installed")
-	}
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runScript(t, shellBlocks(string(text)))
+}
+
+// runScript runs bash in an empty directory that is also the home.
+func runScript(t *testing.T, text string) string {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		vaulttest.Unavailable(t, "bash is not installed")
+	}
 	directory := t.TempDir()
-	script := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", shellBlocks(string(text)))
+	script := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", text)
 	script.Dir = directory
 	script.Env = append(os.Environ(), "HOME="+directory, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "XDG_STATE_HOME=", "XDG_CACHE_HOME=")
 	script.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it leaves in the background ends with it
@@ -99,6 +106,32 @@ func TestOrdersGuide(t *testing.T) {
 		if got := strings.Count(output, want); got != count {
 			t.Errorf("%q %d times, want %d, in\n%s", want, got, count, output)
 		}
+	}
+}
+
+// TestOrdersSigningCommands builds with the commands that docs/orders.md shows, and a key of openssl's.
+func TestOrdersSigningCommands(t *testing.T) {
+	t.Parallel()
+	program.Find(t, "openssl")
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "orders.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```jsonnet\n")
+	configuration, _, found := strings.Cut(after, "```")
+	if !found || !strings.Contains(configuration, "openssl dgst") {
+		t.Fatalf("the page shows no commands of openssl: %s", configuration)
+	}
+	output := runScript(t, `
+		openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out signing.pem
+		openssl pkey -in signing.pem -pubout -out signing.pub
+		cat >writ.jsonnet <<'END'
+`+configuration+`
+END
+		writ build "{ id: 'a', always: true, change: 'echo it runs' }" order.jwt
+		writ apply order.jwt --verify-key signing.pub`)
+	if !strings.Contains(output, "local/a | it runs") {
+		t.Error(output)
 	}
 }
 
