@@ -87,13 +87,34 @@ const watchEvery = 10 * time.Millisecond
 
 // watch ends the process when it has more memory.
 func watch(most uint64) {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	for range time.Tick(watchEvery) {
-		if metrics.Read(samples); samples[0].Value.Uint64()-samples[1].Value.Uint64() > most {
-			fmt.Fprintln(os.Stderr, "out of memory")
-			os.Exit(1)
+	if grows(context.Background(), int64(most)-taken()) {
+		fmt.Fprintln(os.Stderr, "out of memory")
+		os.Exit(1)
+	}
+}
+
+// grows returns true when this process has taken so much more memory than it has now, and false when ctx ends.
+func grows(ctx context.Context, by int64) bool {
+	before := taken()
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if taken()-before > by {
+				return true
+			}
+		case <-ctx.Done():
+			return false
 		}
 	}
+}
+
+// taken is the memory that this process has of the system.
+func taken() int64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 }
 
 // caller asks the parent.

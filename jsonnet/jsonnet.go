@@ -69,7 +69,7 @@ type Limits struct {
 	Time   time.Duration // 10 s
 	Stack  int           // calls within one another: 500
 	Bytes  int           // of all files together, and of the result: 64 MiB each
-	Memory int64         // of the child of RunApart: 512 MiB
+	Memory int64         // of the child of RunApart: 512 MiB; by twice as much may this process grow with Run, garbage included
 }
 
 func (l Limits) orDefaults() Limits {
@@ -93,8 +93,8 @@ const maxFiles = 10000
 
 // Run evaluates a program in this process and returns its JSON. A mistake in it is an *Error, and so is a limit that it
 // meets, which names the limit. The evaluation cannot be ended from outside: after its time (or ctx) the caller has its
-// error, but a goroutine may go on until the next import or native function. Memory is not bounded. Programs of strangers
-// belong into RunApart.
+// error, but a goroutine may go on until the next import or native function, and take more memory: who has met that limit
+// does best to end. Programs of strangers belong into RunApart.
 func Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
 	l = l.orDefaults()
 	within, cancel := context.WithTimeout(ctx, l.Time)
@@ -108,11 +108,23 @@ func Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
 		json, err := newSession(within, p, a, l).run()
 		done <- result{json, err}
 	}()
+	full := make(chan struct{})
+	go func() {
+		if grows(within, 2*l.Memory) {
+			close(full)
+			cancel()
+		}
+	}()
 	r, finished := await(within, done)
-	if !finished || isEnd(r.err) {
+	if finished && !isEnd(r.err) {
+		return r.json, r.err
+	}
+	select {
+	case <-full:
+		return nil, &Error{File: p.Entrypoint, Text: fmt.Sprintf("the evaluation needs more than %d bytes of memory (the limit of memory)", l.Memory)}
+	default:
 		return nil, ended(ctx, p, l)
 	}
-	return r.json, r.err
 }
 
 // await waits for a result, or for the end of ctx; a result that is there when ctx ends is one.

@@ -126,3 +126,15 @@ func TestPattern(t *testing.T) {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 }
+
+// TestRunMemory ends an evaluation in this process when it takes too much memory, long before its time is over. It runs alone:
+// what other tests take counts too.
+func TestRunMemory(t *testing.T) {
+	program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{
+		"/main.jsonnet": "std.length(std.foldl(function(a, b) a + a, std.range(1, 29), 'x'))",
+	})}
+	_, err := jsonnet.Run(t.Context(), program, jsonnet.Access{}, jsonnet.Limits{Memory: 32 << 20, Time: time.Hour})
+	if err == nil || err.Error() != "/main.jsonnet: the evaluation needs more than 33554432 bytes of memory (the limit of memory)" || !jsonnet.IsError(err) {
+		t.Error(err)
+	}
+}
