@@ -60,6 +60,9 @@ func (m *machine) problem(err error) error {
 		at := static.Loc()
 		if e.locate(at) {
 			e.Text = strings.TrimPrefix(e.Text, at.String()+" ")
+			if again := place.FindStringSubmatch(e.Text); again != nil && again[1] == e.File { // as for escape sequences
+				e.Text = e.Text[len(again[0]):]
+			}
 		}
 	case strings.HasPrefix(e.Text, "(CRASH)"): // with a stack of Go's, which helps nobody here
 		e.Text, _, _ = strings.Cut(strings.TrimPrefix(e.Text, "(CRASH) "), "\n")

@@ -46,6 +46,7 @@ func TestEvaluateErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"{\n  a: ,\n}":             "f.jsonnet:2:6: ",
 		"{\n  a: b,\n}":            "f.jsonnet:2:6: Unknown variable: b",
+		"{\n  a: '\\$',\n}":        "f.jsonnet:2:6: Unknown escape sequence in string literal: \\$",
 		"{\n  a: error 'oh',\n}":   "f.jsonnet:2:6: oh",
 		"{ a: self.b }":            "f.jsonnet:1:6: ",
 		"import 'nowhere.jsonnet'": "f.jsonnet:1:1: couldn't open import",
