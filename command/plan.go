@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,7 +209,7 @@ func undo(s *scope, into *[]Step) {
 // Only returns the plan with those Commands alone whose id, or one of whose groups' ids, the regular expression matches as
 // a whole.
 func (p Plan) Only(expression string) (Plan, error) {
-	pattern, err := regexp.Compile("^(?:" + expression + ")$")
+	pattern, err := whole(expression)
 	if err != nil {
 		return Plan{}, fmt.Errorf("%q: %w", expression, err)
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"sync"
 
@@ -55,12 +56,20 @@ func (n *names) pattern(target string) (*regexp.Regexp, error) {
 	if known := n.compiled[target]; known != nil {
 		return known, nil
 	}
-	compiled, err := regexp.Compile("^(?:" + target + ")$")
+	compiled, err := whole(target)
 	if err != nil {
 		return nil, err
 	}
 	n.compiled[target] = compiled
 	return compiled, nil
+}
+
+// whole compiles an expression that has to match all of a text. An error speaks of the expression as it was written.
+func whole(expression string) (*regexp.Regexp, error) {
+	if _, err := syntax.Parse(expression, syntax.Perl); err != nil {
+		return nil, err
+	}
+	return regexp.Compile("^(?:" + expression + ")$")
 }
 
 // matches says which Command of the list a target of the Command at from means; groups are never meant. A target that
