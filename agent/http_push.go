@@ -69,7 +69,7 @@ func (e *exchange) run(p Push) {
 		defer events.stop() // also where Push panics: nothing else may write then
 	}
 	outcome, err := e.receiver.Push(e.r.Context(), p)
-	status, answer := told(outcome, err)
+	status, answer := told(p, outcome, err)
 	if events != nil && (events.stop() || status == http.StatusOK) {
 		answer.Status = status
 		events.end(answer)
@@ -88,7 +88,10 @@ func (e *exchange) run(p Push) {
 }
 
 // told is what the sender of an order is told.
-func told(outcome Outcome, err error) (status int, answer api.Pushed) {
+func told(p Push, outcome Outcome, err error) (status int, answer api.Pushed) {
+	if !p.Plan {
+		outcome.Plan.Steps = nil // it was not asked for
+	}
 	if err == nil {
 		status = http.StatusOK
 		if outcome.Err != nil {

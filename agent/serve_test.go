@@ -314,7 +314,10 @@ func TestLargestAnswer(t *testing.T) {
 		return o, nil
 	}}
 	f := newFront(t, r)
-	_, text := f.do("POST", "/etcha/v1/push/web", "good")
+	if _, text := f.do("POST", "/etcha/v1/push/web", "good"); len(decode(t, text).Plan) != 0 {
+		t.Error("a plan that was not asked for")
+	}
+	_, text := f.do("POST", "/etcha/v1/push/web?plan", "good")
 	got := decode(t, text)
 	if len(text) > api.MaxPushed || got.Omitted == 0 || len(got.ChangedIDs) != len(got.ChangedOutputs) || len(got.ChangedIDs) != len(got.Commands) || len(got.Commands) < 100 || len(got.Plan) < 100 {
 		t.Errorf("%d bytes, %d Commands, %d ids, %d steps, %d left out", len(text), len(got.Commands), len(got.ChangedIDs), len(got.Plan), got.Omitted)

@@ -10,8 +10,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/writ-run/writ/test/program"
 	"github.com/writ-run/writ/token"
 )
+
+// TestPushGuide runs every command of docs/push.md.
+func TestPushGuide(t *testing.T) {
+	t.Parallel()
+	program.Find(t, "curl")
+	g := guide(t, "push.md", nil, "PORT="+program.FreePort(t))
+	g.says("/etcha push | Linux", "web1    drifted  1          0", "something would change: exit status 1", "change  motd  (new)", "web1/motd | hello from web1",
+		"web2/motd | good day from web2", "web: 2 done", "good day from web2\n", `{"target":"web2","state":"done"`, `"changedIDs":[],"changedOutputs":[]`, `{"changedIDs":["motd"],"changedOutputs":["hi from curl\n"],"err":""`, "\n404\n", "event: entry\n", "event: result\n", `"status":200,"mode":"check"`)
+	g.saysNot("eyJ")
+}
 
 // answering is a machine with an answer of the test's own. It returns what writ printed of a push to it, and the order.
 func answering(t *testing.T, contentType, answer string, arguments ...string) (stdout, stderr string, order []byte) {
