@@ -20,16 +20,18 @@ import (
 //
 // The process is this binary: Main must be the first that it calls.
 func RunApart(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
-	l = l.orDefaults()
-	if filepath.Base(os.Args[0]) == childName {
-		return nil, errors.New("evaluate apart: this binary does not call jsonnet.Main")
-	}
-	within, cancel := context.WithTimeout(ctx, l.Time)
-	defer cancel()
 	c, err := startChild()
 	if err != nil {
 		return nil, fmt.Errorf("evaluate apart: %w", err)
 	}
+	return c.run(ctx, p, a, l)
+}
+
+// run evaluates a program in a child, which has ended when it returns.
+func (c *apart) run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
+	l = l.orDefaults()
+	within, cancel := context.WithTimeout(ctx, l.Time)
+	defer cancel()
 	stop := context.AfterFunc(within, func() { _ = c.command.Process.Kill() })
 	defer stop()
 	result, err := c.converse(within, p, a, l)
@@ -51,9 +53,13 @@ type apart struct {
 	in      io.WriteCloser
 	out     io.ReadCloser
 	said    head // on its stderr
+	heard   bool // that it has asked or answered anything
 }
 
 func startChild() (*apart, error) {
+	if filepath.Base(os.Args[0]) == childName {
+		return nil, errors.New("this binary does not call jsonnet.Main")
+	}
 	c := &apart{said: head{limit: 4 << 10}}
 	c.command = &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{childName}, Dir: "/",
@@ -96,6 +102,7 @@ func (c *apart) converse(ctx context.Context, p Program, a Access, l Limits) ([]
 		if err != nil {
 			return nil, err
 		}
+		c.heard = true
 		switch m.Kind {
 		case "done":
 			return m.body, nil

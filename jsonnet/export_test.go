@@ -21,3 +21,10 @@ func Answer(ctx context.Context, p Program, a Access, data []byte) (string, erro
 	}
 	return a.answer(ctx, p, m).Error, nil
 }
+
+// Ready says whether a process is.
+func (e *Evaluator) Ready() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.spare != nil
+}
