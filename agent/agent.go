@@ -20,6 +20,7 @@ import (
 	"github.com/writ-run/writ/agent/pull"
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/journal"
+	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/pattern"
 	"github.com/writ-run/writ/token"
 )
@@ -83,12 +84,13 @@ func below(key string, err error) error {
 
 // Agent runs the orders of its sources.
 type Agent struct {
-	state   *State
-	log     *slog.Logger
-	now     func() time.Time
-	watcher *pull.Watcher // nil: files cannot be watched here
-	metrics *metrics
-	renders chan struct{} // a place for each Pattern that is rendered at a time: each takes a process
+	state     *State
+	log       *slog.Logger
+	now       func() time.Time
+	watcher   *pull.Watcher // nil: files cannot be watched here
+	metrics   *metrics
+	evaluator jsonnet.Evaluator
+	renders   chan struct{} // a place for each Pattern that is rendered at a time: each takes a process
 
 	refusals *rate.Limiter // of what the log says of them
 	unsaid   atomic.Int64  // what it did not
@@ -149,6 +151,7 @@ func New(c Config) (*Agent, error) {
 // Close lets the state go. Run and Once must have returned.
 func (a *Agent) Close() error {
 	a.end()
+	a.evaluator.Close()
 	problems := []error{a.state.Close()}
 	if a.watcher != nil {
 		problems = append(problems, a.watcher.Close())

@@ -133,7 +133,7 @@ func (t *turn) prepare(ctx context.Context) error {
 	}
 	claims := t.order.Order()
 	e := t.work.Environment
-	e.Source, e.Apart = t.name, true
+	e.Source, e.Apart, e.Evaluator = t.name, true, &t.agent.evaluator
 	e.Vars = pattern.Vars(claims.Vars(), e.Vars, map[string]any{"jwt": string(t.order.Raw())})
 	e.Access.Cache = pattern.KeptBy(claims.RunVars)
 	if t.config.CheckOnly {

@@ -24,6 +24,8 @@ type Environment struct {
 	Access jsonnet.Access // what native functions may reach; Config is set here
 	Limits jsonnet.Limits
 	Apart  bool // in a process of its own that is killed at the limits: for what was received
+
+	Evaluator *jsonnet.Evaluator // has that process ready; nil: it is started
 }
 
 // Vars merges layers, a later one over an earlier: the Pattern's run vars, the configuration's, the source's, the target's.
@@ -85,6 +87,9 @@ func (e Environment) evaluate(ctx context.Context, program jsonnet.Program) ([]b
 	access := e.Access
 	access.Config = e.config
 	if e.Apart {
+		if e.Evaluator != nil {
+			return e.Evaluator.Run(ctx, program, access, e.Limits)
+		}
 		return jsonnet.RunApart(ctx, program, access, e.Limits)
 	}
 	return jsonnet.Run(ctx, program, access, e.Limits)
