@@ -60,7 +60,7 @@ func (m *machine) problem(err error) error {
 		at := static.Loc()
 		if e.locate(at) {
 			e.Text = strings.TrimPrefix(e.Text, at.String()+" ")
-			if again := place.FindStringSubmatch(e.Text); again != nil && again[1] == e.File { // as for escape sequences
+			if again := place().FindStringSubmatch(e.Text); again != nil && again[1] == e.File { // as for escape sequences
 				e.Text = e.Text[len(again[0]):]
 			}
 		}
