@@ -134,11 +134,15 @@ type FailedError struct {
 
 // Error names the Command and the script.
 func (e *FailedError) Error() string {
-	reason := e.Reason
-	if reason == "" {
-		reason = fmt.Sprintf("exit status %d", e.Exit)
+	return fmt.Sprintf("command %q: %s: %s", e.Name, e.Phase, e.Cause())
+}
+
+// Cause is why, without whose.
+func (e *FailedError) Cause() string {
+	if e.Reason == "" {
+		return fmt.Sprintf("exit status %d", e.Exit)
 	}
-	return fmt.Sprintf("command %q: %s: %s", e.Name, e.Phase, reason)
+	return e.Reason
 }
 
 // Hint says what may help.

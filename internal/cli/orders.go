@@ -178,6 +178,9 @@ func (o *orders) env(name string) (string, bool) {
 // command runs a script under the source's exec, for getCmd. What it prints is without the line ends at its end, as in
 // writ.jsonnet.
 func (o *orders) command(ctx context.Context, script string) (string, error) {
+	if strings.TrimSpace(script) == "" {
+		return "", errors.New("the command is empty")
+	}
 	plan, err := command.Diff(nil, command.List{{ID: "getCmd", Always: true, Change: script}}, command.Change)
 	if err != nil {
 		return "", err
@@ -185,10 +188,18 @@ func (o *orders) command(ctx context.Context, script string) (string, error) {
 	runner := o.runner(o.exec, nil)
 	runner.Sink = nil // what it prints is a value, not a log
 	result, err := runner.Run(ctx, plan)
+	var failed *command.FailedError
+	if errors.As(err, &failed) && ctx.Err() == nil {
+		return "", errors.New(failed.Cause())
+	}
 	if err != nil {
 		return "", err
 	}
-	return strings.TrimRight(result.Outcomes[0].Change.Output.String(), "\r\n"), nil
+	output := result.Outcomes[0].Change.Output
+	if output.Dropped() > 0 {
+		return "", fmt.Errorf("it prints %d bytes; at most %d are taken", output.Size, output.Size-output.Dropped())
+	}
+	return strings.TrimRight(output.String(), "\r\n"), nil
 }
 
 // environment is what Patterns are rendered with.
