@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/writ-run/writ/internal/listen"
@@ -22,3 +23,6 @@ func (s *Server) Held() int64 {
 	defer s.bodies.mu.Unlock()
 	return s.bodies.held
 }
+
+// Answer is the whole HTTP side.
+func (s *Server) Answer(w http.ResponseWriter, r *http.Request) { s.answer(w, r) }

@@ -71,6 +71,12 @@ func (r *receiver) pushes() []agent.Push {
 	return append([]agent.Push{}, r.taken...)
 }
 
+func (r *receiver) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taken, r.hooks = nil, nil
+}
+
 // changed is the outcome of one Command that was changed.
 func changed(id, output string) agent.Outcome {
 	x := command.Execution{Output: command.Output{Head: []byte(output), Size: int64(len(output))}, Duration: time.Second}
