@@ -85,11 +85,14 @@ func (v Verifier) verify(ctx context.Context, raw []byte, p token.Profile) (toke
 	if v.Commands == nil {
 		return token.VerifyOrder[Order](raw, v.Keys, p)
 	}
-	failed := func(got string, err error) (token.Verified[Order], token.Report, error) {
-		return token.Verified[Order]{}, token.Report{{Name: "signature", Want: "one that " + vouchers + " take", Got: got, Outcome: token.Failed}}, err
+	refused := func(name, want, got string, err error) (token.Verified[Order], token.Report, error) {
+		return token.Verified[Order]{}, token.Report{{Name: name, Want: want, Got: got, Outcome: token.Failed}}, err
 	}
-	if len(raw) > token.MaxOrderBytes {
-		return failed("a token that is too long", fmt.Errorf("%d bytes; an order has at most %d", len(raw), token.MaxOrderBytes))
+	if _, err := token.ParseOrder(raw); err != nil { // the commands are handed tokens, not whatever a stranger has sent
+		return refused("format", "a signed token", strings.TrimPrefix(err.Error(), token.ErrMalformed.Error()+": "), err)
+	}
+	failed := func(got string, err error) (token.Verified[Order], token.Report, error) {
+		return refused("signature", "one that "+vouchers+" take", got, err)
 	}
 	printed, err := v.Commands(ctx, string(raw))
 	switch printed = strings.TrimSpace(printed); {

@@ -1,6 +1,7 @@
 package pattern_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -153,12 +154,21 @@ func TestOpenCommands(t *testing.T) {
 		"a failure":    {raw, func(raw string) (string, error) { return raw, errors.New("no") }, pattern.ErrVouch},
 		"expired":      {theirs(t, "07-ed25519-expired.jwt"), func(raw string) (string, error) { return raw, nil }, token.ErrExpired},
 		"not a token":  {[]byte("x"), func(raw string) (string, error) { return raw, nil }, token.ErrMalformed},
+		"a script":     {[]byte("e30.e30.$(touch x)"), func(raw string) (string, error) { return raw, nil }, token.ErrMalformed},
+		"too long":     {append(bytes.Clone(raw), make([]byte, token.MaxOrderBytes)...), func(raw string) (string, error) { return raw, nil }, token.ErrMalformed},
 		"not an order": {[]byte("eyJhbGciOiJFZERTQSJ9.eyJpYXQiOjE3OTU0NDE2MDB9.AA"), func(raw string) (string, error) { return raw, nil }, token.ErrRequired},
 	} {
-		v := pattern.Verifier{Commands: func(_ context.Context, raw string) (string, error) { return c.print(raw) }, Now: at}
+		called := false
+		v := pattern.Verifier{Now: at, Commands: func(_ context.Context, raw string) (string, error) {
+			called = true
+			return c.print(raw)
+		}}
 		opened, report, err := v.Open(t.Context(), c.raw)
 		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: %v; want %v\n%+v", name, err, c.want, report)
+		}
+		if called == errors.Is(err, token.ErrMalformed) {
+			t.Errorf("%s: the commands were asked: %v", name, called)
 		}
 		if err == nil && opened.Key() != "the verify commands" {
 			t.Errorf("%s: key %q", name, opened.Key())
