@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,8 +102,8 @@ func (o *orders) keyHint() string {
 	if o.config.Sources[o.source] != nil {
 		return give
 	}
-	for name, source := range o.config.Sources {
-		if source.Required() {
+	for _, name := range slices.Sorted(maps.Keys(o.config.Sources)) {
+		if o.config.Sources[name].Required() {
 			return give + "; sources have keys of their own, which count with --source " + name
 		}
 	}

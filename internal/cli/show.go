@@ -97,7 +97,7 @@ func notes(ctx context.Context, o pattern.Order) []string {
 }
 
 // maxParsed is how much text of others is parsed in this process, only to say whether it can be.
-const maxParsed = 1 << 20
+const maxParsed = 256 << 10
 
 // parses tells whether the files of a bundle are Jsonnet, and import one another. What is long is not looked into.
 func parses(ctx context.Context, b pattern.Bundle) error {
