@@ -206,7 +206,14 @@ func (o *orders) command(ctx context.Context, script string) (string, error) {
 func (o *orders) environment(directory string, vars ...map[string]any) pattern.Environment {
 	targets := map[string]any{}
 	for name, target := range o.config.Targets {
-		targets[name] = map[string]any{"hostname": target.Hostname, "vars": target.Vars}
+		said := map[string]any{}
+		if target.Hostname != "" {
+			said["hostname"] = target.Hostname
+		}
+		if len(target.Vars) > 0 {
+			said["vars"] = target.Vars
+		}
+		targets[name] = said
 	}
 	layers := []map[string]any{o.config.Vars, o.of.Vars}
 	if len(vars) > 0 {
