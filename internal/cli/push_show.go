@@ -248,5 +248,5 @@ func encodeJSON(value any) (string, error) {
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(value)
-	return strings.TrimSuffix(out.String(), "\n"), err
+	return string(escaped([]byte(strings.TrimSuffix(out.String(), "\n")))), err
 }

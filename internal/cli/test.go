@@ -108,6 +108,9 @@ func (a *app) test(cmd *cobra.Command, arguments []string, f testFlags) (err err
 		return err
 	}
 	tried := &trials{orders: o, flags: f, to: a.stdout}
+	if f.asJSON {
+		tried.to = jsonWriter{a.stdout}
+	}
 	for _, file := range files {
 		tried.file(ctx, file)
 		if ctx.Err() != nil {
