@@ -11,6 +11,8 @@ import (
 const (
 	maxPart  = 512 << 10 // how much of an output's beginning is kept, and how much of its end, where a Runner says nothing else
 	maxShown = 2 * maxPart
+	maxAll   = 64 << 20 // how much output a Result has in all before less is kept of each
+	lessPart = 4 << 10  // that is so much of its beginning, and of its end
 )
 
 // capture keeps the head and the tail of what is written to it, counts the rest, and shows somebody the beginning.
@@ -52,6 +54,16 @@ func (c *capture) keepTail(data []byte) {
 		n := copy(c.tail[c.next:], data)
 		c.next, data = (c.next+n)%c.part, data[n:]
 	}
+}
+
+// less is an output of which less is kept.
+func (o Output) less() Output {
+	if len(o.Head)+len(o.Tail) <= 2*lessPart {
+		return o
+	}
+	whole := append(bytes.Clone(o.Head), o.Tail...)
+	o.Head, o.Tail = bytes.Clone(whole[:lessPart]), bytes.Clone(whole[len(whole)-lessPart:])
+	return o
 }
 
 // output is what was captured, in no more memory than it needs.

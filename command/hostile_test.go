@@ -105,6 +105,36 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// TestManyOutputs has more output than is kept in all: of the last Commands less is kept, their variables and events have all.
+func TestManyOutputs(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	var list command.List
+	for i := range 70 {
+		list = append(list, command.Command{ID: fmt.Sprint(i), EnvPrefix: "P", Always: true, Change: "head -c 1048576 /dev/zero | tr '\\0' x"})
+	}
+	list[69].OnChange = command.Targets{"etcha:last"}
+	list = append(list, command.Command{ID: "reader", Always: true, Change: `wc -c <"$P_CHANGE_OUT_FILE"`})
+	_, r, err := m.run(nil, list, command.Change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for _, o := range r.Outcomes {
+		kept += len(o.Change.Output.Head) + len(o.Change.Output.Tail)
+	}
+	last := r.Outcomes[69].Change.Output
+	if kept > 65<<20 || last.Size != 1<<20 || last.Dropped() != 1<<20-8<<10 || len(last.Head) != 4<<10 || len(last.Tail) != 4<<10 {
+		t.Errorf("%d bytes are kept; of the last %d and %d of %d", kept, len(last.Head), len(last.Tail), last.Size)
+	}
+	if len(r.Events) != 1 || len(r.Events[0].Output) != 1<<20 {
+		t.Errorf("the event: %d bytes", len(r.Events[0].Output))
+	}
+	if got := r.Outcomes[70].Change.Output.String(); got != "1048576\n" {
+		t.Errorf("the variable: %q", got)
+	}
+}
+
 func TestBytes(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

@@ -24,7 +24,8 @@ const (
 	Aborted State = "aborted" // it ran when the run was ended
 )
 
-// Result is what a run did: complete also when it failed or was ended.
+// Result is what a run did: complete also when it failed or was ended. Where all outputs have more than 64 MiB together, less
+// is kept of those that come later.
 type Result struct {
 	Mode     Mode      `json:"mode"`
 	Outcomes []Outcome `json:"outcomes"` // in the order of the plan; without removals that nothing set off

@@ -73,6 +73,7 @@ type run struct {
 	images   map[[2]string]opened
 	values   values
 	unheard  error // of the sink: the first one
+	outputs  int   // bytes of them in the Result
 }
 
 // list is one that runs: what its Commands have left for those after them.
@@ -162,6 +163,20 @@ func (r *run) step(at int) {
 	t.variables.settle(step.command, t.outcome)
 	r.finish(t)
 	r.setOff(t)
+	r.spare(t.outcome)
+}
+
+// spare bounds what the Result takes. Variables, events and Done have had it all.
+func (r *run) spare(o *Outcome) {
+	for _, e := range []*Execution{o.Check, o.Change, o.Remove} {
+		if e == nil {
+			continue
+		}
+		if size := len(e.Output.Head) + len(e.Output.Tail); r.outputs+size > max(maxAll, 2*r.Keep) {
+			e.Output = e.Output.less()
+		}
+		r.outputs += len(e.Output.Head) + len(e.Output.Tail)
+	}
 }
 
 // decide checks, and changes or removes where that is called for.
