@@ -40,15 +40,15 @@ func playVictim(number string) int {
 	select {}
 }
 
-// TestKilledWrit kills a child of this test, and sees the groups end that it had started.
-func TestKilledWrit(t *testing.T) {
-	t.Parallel()
+// startVictim starts a child of this test that runs processes, whose children sleep for a number of seconds.
+func startVictim(t *testing.T) (command *exec.Cmd, number string) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	number := sleeper()
-	command := exec.Command(self)
+	number = sleeper()
+	command = exec.Command(self)
 	command.Env = append(os.Environ(), victim+"="+number)
 	stdout, err := command.StdoutPipe()
 	if err != nil {
@@ -63,6 +63,13 @@ func TestKilledWrit(t *testing.T) {
 			t.Fatalf("the victim says %q, %v", line, err)
 		}
 	}
+	return command, number
+}
+
+// TestKilledWrit kills a child of this test, and sees the groups end that it had started.
+func TestKilledWrit(t *testing.T) {
+	t.Parallel()
+	command, number := startVictim(t)
 	processes := []string{number + "01", number + "02", number + "21", number + "22"}
 	for _, each := range processes {
 		await(t, func() bool { return len(sleepers(each)) == 1 })
@@ -80,26 +87,7 @@ func TestKilledWrit(t *testing.T) {
 // that it does not hold yet. What such a process has started may live, the process itself may not.
 func TestKilledWithoutLeash(t *testing.T) {
 	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	number := sleeper()
-	command := exec.Command(self)
-	command.Env = append(os.Environ(), victim+"="+number)
-	stdout, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(stdout)
-	for range 2 {
-		if line, err := lines.ReadString('\n'); line != "ready\n" {
-			t.Fatalf("the victim says %q, %v", line, err)
-		}
-	}
+	command, number := startVictim(t)
 	var leaders []int
 	for _, each := range []string{number + "01", number + "21"} {
 		await(t, func() bool { return len(sleepers(each)) == 1 })
