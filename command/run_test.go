@@ -1,7 +1,6 @@
 package command_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -339,41 +338,5 @@ func TestDone(t *testing.T) {
 	_, r, err := m.run(nil, read(t, `[{"id":"a","always":true,"change":"exit 1"},{"id":"b","always":true,"change":"true"},{"id":"c"}]`), command.Change)
 	if err == nil || !slices.Equal(told, states(r)) || len(told) != 3 {
 		t.Errorf("%v, %q", err, told)
-	}
-}
-
-// TestKill kills a script that was asked to end and has an hour for that.
-func TestKill(t *testing.T) {
-	t.Parallel()
-	m := newMachine(t)
-	runtime, err := host.New(host.Config{KillGrace: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer runtime.Close()
-	kill, killNow := context.WithCancel(t.Context())
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	m.Runtime, m.Kill = runtime, kill
-	p, err := command.Diff(nil, always(`trap 'echo asked; touch asked' TERM; touch ready; while :; do sleep 0.05; done`), command.Change)
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for _, step := range []struct {
-			file string
-			then func()
-		}{{"ready", stop}, {"asked", killNow}} {
-			for ; ; time.Sleep(time.Millisecond) {
-				if _, err := os.Stat(filepath.Join(m.dir, step.file)); err == nil || t.Context().Err() != nil {
-					break
-				}
-			}
-			step.then()
-		}
-	}()
-	r, err := m.Run(ctx, p)
-	if o := r.Outcomes[0]; !errors.Is(err, context.Canceled) || o.State != command.Aborted || o.Change.Exit != 137 || !strings.Contains(o.Change.Output.String(), "asked\n") {
-		t.Errorf("%v, %s, %+v", err, o.State, o.Change)
 	}
 }
