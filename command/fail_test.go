@@ -40,6 +40,28 @@ func TestCheckFails(t *testing.T) {
 	}
 }
 
+// TestRemoveFails has a remove that fails: what its onFail names has had its turn in the reversed run, and what it names by
+// accident, on the wrong side, is not set off. Its event is.
+func TestRemoveFails(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	list := command.List{
+		{ID: "first", Check: "true", Remove: "@; true"},
+		{ID: "fails", Check: "true", Remove: "@; exit 3", OnFail: command.Targets{"first|last", "etcha:failed"}},
+		{ID: "last", Check: "true", Remove: "@; true"},
+	}
+	executed, r, err := m.run(nil, list, command.Remove)
+	if want := "[last remove fails remove]"; fmt.Sprint(executed) != want {
+		t.Errorf("executed %q; want %s", executed, want)
+	}
+	if got, want := strings.Join(states(r), ", "), "last removed, fails failed, first skipped"; got != want || err == nil {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
+	}
+	if got := fmt.Sprint(events(r)); got != `[failed of fails: ""]` {
+		t.Error(got)
+	}
+}
+
 // TestKill kills a script that was asked to end and has an hour for that.
 func TestKill(t *testing.T) {
 	t.Parallel()
