@@ -86,6 +86,13 @@ func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err erro
 		return err
 	}
 	defer func() { err = o.close(err) }()
+	if o.of.CheckOnly && f.remove {
+		return fmt.Errorf("--remove: source %s has checkOnly", o.source)
+	}
+	if o.of.CheckOnly && !f.check {
+		o.warn("source %s has checkOnly: it is checked, and nothing is changed", o.source)
+		f.check = true
+	}
 	ctx, stop := a.stoppable(cmd.Context(), o)
 	defer stop()
 

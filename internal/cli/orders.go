@@ -153,10 +153,14 @@ func (o *orders) access(directory string) jsonnet.Access {
 	if o.config.Jsonnet.CloseNative {
 		return jsonnet.Access{}
 	}
-	return jsonnet.Access{
+	access := jsonnet.Access{
 		Env: o.env, File: jsonnet.LocalFile, Fetch: jsonnet.HTTPFetch(nil), Record: jsonnet.DNSRecords(""), Command: o.command,
 		Brought: o.brought, Dir: directory, Trace: nil,
 	}
+	if o.of.CheckOnly {
+		access.Command = nil // it may change something
+	}
+	return access
 }
 
 // env is the environment as scripts of the source see it.
