@@ -86,6 +86,9 @@ func (s *source) run(ctx context.Context, o *order, j job) Outcome {
 	out := t.execute(ctx)
 	if o != nil {
 		out.key = o.Key()
+		if j.by == byPush || j.by == byWebhook || j.by == byEvent { // somebody waits, and may again
+			s.agent.evaluator.Prepare()
+		}
 	}
 	return out
 }

@@ -11,8 +11,8 @@ import (
 // spareTime is how long a process waits for another program.
 const spareTime = 30 * time.Second
 
-// Evaluator evaluates apart as RunApart does, each program in a process of its own, and for half a minute after each has the
-// next process ready: most of what a small program takes is the start of one. Its zero value is good.
+// Evaluator evaluates apart as RunApart does, each program in a process of its own, and may have the next process ready: most
+// of what a small program takes is the start of one. Its zero value is good.
 type Evaluator struct {
 	mu       sync.Mutex
 	spare    *apart
@@ -22,9 +22,8 @@ type Evaluator struct {
 	closed   bool
 }
 
-// Run evaluates a program.
+// Run evaluates a program, in the process that is ready where there is one.
 func (e *Evaluator) Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
-	defer e.prepare()
 	if c := e.take(); c != nil {
 		result, err := c.run(ctx, p, a, l)
 		if err == nil || c.heard || ctx.Err() != nil {
@@ -56,8 +55,8 @@ func (c *apart) lives() bool {
 	return err == nil && info.Signo == 0
 }
 
-// prepare starts a process, without waiting for it.
-func (e *Evaluator) prepare() {
+// Prepare starts a process for the next program, without waiting for it, unless one is ready. It ends after half a minute.
+func (e *Evaluator) Prepare() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed || e.busy || e.spare != nil {

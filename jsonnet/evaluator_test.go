@@ -40,6 +40,7 @@ func TestEvaluator(t *testing.T) {
 	var e jsonnet.Evaluator
 	run := func(text string) (string, error) {
 		program := jsonnet.Program{Entrypoint: "/a", Import: jsonnet.Memory(map[string]string{"/a": text})}
+		defer e.Prepare()
 		result, err := e.Run(t.Context(), program, jsonnet.Access{}, jsonnet.Limits{Time: time.Minute})
 		return strings.TrimSpace(string(result)), err
 	}
