@@ -10,11 +10,11 @@ import (
 )
 
 // An order may hold many files. From largeInput on, memory is collected so often that 10 MB of them are built, shown and
-// compared in less than 100 MB. Where more than twice spareHeap is in use all the same, that is how much it takes, and
+// compared in less than 100 MB. Where more than three times spareHeap is in use all the same, that is how much it takes, and
 // collecting often would only take time.
 const (
 	largeInput = 1 << 20
-	spareHeap  = 48 << 20
+	spareHeap  = 40 << 20
 )
 
 // sparing collects more often where an input is large, unless the environment says how often (GOMEMLIMIT).
@@ -30,7 +30,7 @@ func sparing(size int) {
 func watchHeap(unused *[16]byte) {
 	runtime.SetFinalizer(unused, func(again *[16]byte) {
 		var now runtime.MemStats
-		if runtime.ReadMemStats(&now); now.HeapAlloc > 2*spareHeap {
+		if runtime.ReadMemStats(&now); now.HeapAlloc > 3*spareHeap {
 			debug.SetMemoryLimit(math.MaxInt64)
 			return
 		}
