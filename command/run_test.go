@@ -209,6 +209,11 @@ func TestDiffRuns(t *testing.T) {
 			`[{"id":"reload","remove":"@"},{"id":"state","check":"@","change":"@","remove":"@"}]`,
 			phase{executed: "unit check,state check", states: "unit drifted,reload due by unit,reload idle,state well"},
 			phase{executed: "unit check,unit remove,reload remove,state check", states: "unit removed,reload removed by unit,reload idle,state well"}},
+		"and once by each removal": {
+			`[{"id":"reload","remove":"@"},{"id":"late","check":"@; false","remove":"@","removeAfter":true,"onRemove":"reload"},{"id":"unit","check":"@","change":"@","remove":"@","onRemove":"reload"}]`,
+			`[{"id":"reload","remove":"@"}]`,
+			phase{executed: "unit check,late check", states: "unit drifted,reload due by unit,reload idle,late well"},
+			phase{executed: "unit check,unit remove,reload remove,late check", states: "unit removed,reload removed by unit,reload idle,late well"}},
 		"and not where nothing was removed": {
 			`[{"id":"reload","remove":"@"},{"id":"unit","check":"@; false","remove":"@","onRemove":".*"}]`, `[{"id":"reload","remove":"@"}]`,
 			phase{executed: "unit check", states: "unit well,reload idle"}, phase{executed: "unit check", states: "unit well,reload idle"}},
