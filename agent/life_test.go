@@ -114,6 +114,23 @@ func TestStop(t *testing.T) {
 	m.ran("after another", "b check")
 }
 
+// TestStartDelay: an agent that waits before it begins ends at once when it is told to.
+func TestStartDelay(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, map[string]*agent.Source{"web": {Commands: command.List{{ID: "a", Always: true, Change: "echo a >>trace"}}}})
+	m.config.Run.StartDelay = 1000 * time.Hour
+	m.config.Ready = func() { t.Error("it has begun") }
+	a := m.start()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	awaitFor(t, "it says how it stands", func() bool { _, err := agent.AskStatus(t.Context(), m.state); return err == nil })
+	cancel()
+	must(t, <-ended)
+	m.ran("before it began", "")
+	must(t, a.Close())
+}
+
 // TestStubborn: a Command that does not end is ended after the grace.
 func TestStubborn(t *testing.T) {
 	t.Parallel()

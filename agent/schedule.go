@@ -197,9 +197,9 @@ func (l *schedule) restoreAgain() {
 
 // next sets when it runs again: about every runFrequency, a little scattered, so that many agents do not do so together.
 func (l *schedule) next() {
-	frequency, at := l.settings().RunFrequency, time.Time{}
-	if frequency > 0 {
-		d := scattered(frequency, 0.1)
+	c, at := l.settings(), time.Time{}
+	if c.RunFrequency > 0 && (!c.TriggerOnly || len(c.PullPaths) > 0) {
+		d := scattered(c.RunFrequency, 0.1)
 		l.run.in(d)
 		at = l.agent.now().Add(d).UTC()
 	} else {
