@@ -16,7 +16,7 @@ type Push struct {
 	Token      []byte
 	Check      bool         // only look what it would change: the agent remembers nothing of it
 	Plan       bool         // not even that: say what would be done
-	Only       string       // run these Commands alone; the order of the source stays what it is
+	Only       string       // run these Commands alone: see Push
 	RemoteAddr string       // of the sender, for variables, metrics and the log
 	Sink       journal.Sink // is told what happens while it does; it must not wait for who reads. Nil: nobody is
 }
@@ -24,7 +24,11 @@ type Push struct {
 // ErrFilter is an Only that is no regular expression. Nothing has run.
 var ErrFilter = errors.New("the filter is no regular expression")
 
-// Push verifies an order, waits for its source's turn, and runs it. Once it runs, it does so whatever becomes of ctx. The error
+// Push verifies an order, waits for its source's turn, and runs it. With Only it runs a part: the order that the source has stays
+// what it is, its time too, and is what repairs compare with; what the part has put on the machine is remembered, and goes with
+// the next whole order that does not have it.
+//
+// Once it runs, it does so whatever becomes of ctx. The error
 // is ErrFilter; ErrRefused, and its reason is in the log and the status; ErrUnverified; *OlderError; ErrBusy; the end of ctx or
 // of the agent while it waited; or what is wrong with the state, and then the order was not taken. A Command that failed is no
 // error of Push, nor is an order that cannot be rendered: they are the Outcome's.

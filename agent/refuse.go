@@ -203,6 +203,10 @@ func (s *source) compare(o pattern.Opened, by, from string) error {
 
 // take makes a verified order the one that is to run: it is kept, and nothing older is taken any more. Where that fails,
 // the order before it stays.
+//
+// That holds for a source that is checkOnly, too. Else somebody with an old order of ours could have its checks looked at in
+// place of the newest one's, so that drift is not seen, and have it run once the source may change things again. To hold a
+// source up by raising its time takes a key, and an iat at most half a minute ahead of the clock.
 func (s *source) take(o pattern.Opened, by, from string) (*order, error) {
 	s.keeping.Lock()
 	defer s.keeping.Unlock()

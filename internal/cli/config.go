@@ -26,7 +26,7 @@ func (c *configFlags) register(root *cobra.Command) {
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.path, "config", "", "configuration file (default: writ.jsonnet or writ.json, looked for upwards)")
 	flags.StringArrayVarP(&c.sets, "set", "x", nil, "set a configuration key, KEY=VALUE (repeatable)")
-	flags.StringVar(&c.level, "log-level", "", "debug, info, warn or error (default: info for serve, else warn)")
+	flags.StringVar(&c.level, "log-level", "", "debug, info, warn or error (default: info for serve and agent, else warn)")
 }
 
 // settings are the flags of verbs that stand for a configuration key.
