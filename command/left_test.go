@@ -75,3 +75,17 @@ func TestLeft(t *testing.T) {
 		t.Errorf("of two with one id, one removal failed: %q", ids(got))
 	}
 }
+
+// TestUnclearTarget has an old list, which nobody validates, with a target that two Commands have: neither is set off.
+func TestUnclearTarget(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	old := command.List{
+		{ID: "reload", Remove: "@"}, {ID: "reload", Remove: "@"},
+		{ID: "unit", Check: "true", Remove: "@; true", OnRemove: command.Targets{"reload"}},
+	}
+	executed, r, err := m.run(old, command.List{{ID: "reload", Remove: "@"}}, command.Change)
+	if got := strings.Join(executed, ","); got != "unit remove" || err != nil {
+		t.Errorf("executed %s, %v, %q", got, err, states(r))
+	}
+}
