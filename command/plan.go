@@ -100,7 +100,7 @@ func Diff(old, list List, m Mode) (Plan, error) {
 	index(before, d.last)
 	index(after, d.next)
 	d.removals(before)
-	p := Plan{Mode: m, Steps: d.before}
+	p := Plan{Mode: m, Steps: append([]Step{}, d.before...)} // none are an empty list as JSON, too
 	if m == Remove {
 		p.Steps = append(p.Steps, d.after...)
 		undo(after, &p.Steps)

@@ -33,7 +33,8 @@ func (a *app) applyVerb() *cobra.Command {
 		Use:   "apply PATTERN",
 		Short: "Make this machine as a Pattern says",
 		Long: `Run a Pattern's Commands on this machine: each is checked, and changed where its check fails. PATTERN is a file; or Jsonnet,
-which is what belongs into a Pattern's run list; or a pattern token, which has to be verified. The Pattern's build Commands run
+which is what belongs into a Pattern's run list; or a pattern token, which has to be verified; or -, for either on standard
+input. The Pattern's build Commands run
 first, also with --check and --remove: what they find out may be needed to render it. A token's have run when it was built.
 Exits 0 where all is well, 1 where a Command failed or --check found something to do, 2 where it could not be tried, 3 where
 it was interrupted: the Command that ran is ended, and no other is started.`,
@@ -43,8 +44,13 @@ it was interrupted: the Command that ran is ended, and no other is started.`,
   writ apply "{ id: 'hello', always: true, change: 'echo hello' }"`,
 		Args: exactly("PATTERN"),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
-			if f.check && f.remove {
+			switch {
+			case f.check && f.remove:
 				return usage(cmd, "--check and --remove exclude one another")
+			case f.timeout < 0:
+				return usage(cmd, "--timeout %s: is negative", f.timeout)
+			case arguments[0] == "":
+				return usage(cmd, "PATTERN is empty")
 			}
 			return a.apply(cmd, arguments[0], f)
 		},
@@ -105,6 +111,9 @@ func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err erro
 	}
 	result, err := o.run(ctx, what, f)
 	closeSink()
+	if result.Mode == "" { // nothing was tried
+		return err
+	}
 	a.summary(o, result, f)
 	a.hints(o, err)
 	switch unsaid := unsaid(err); {
@@ -193,7 +202,7 @@ func (a *app) prepare(ctx context.Context, cmd *cobra.Command, o *orders, argume
 	if is {
 		return a.prepareToken(ctx, cmd, o, argument, raw, f)
 	}
-	text, err := readProgram(argument)
+	text, err := readProgram(argument, raw)
 	if err != nil {
 		return applied{}, err
 	}
@@ -243,19 +252,23 @@ func (o *orders) local(ctx context.Context, p patternText, f applyFlags) (applie
 	return applied{name: p.name, pattern: rendered, build: built.Build, digest: digest}, err
 }
 
+// plan is what is done of a Pattern's run Commands.
+func (p applied) plan(f applyFlags) (command.Plan, error) {
+	plan, err := command.Diff(nil, p.pattern.Run, f.mode())
+	if err != nil || f.only == "" {
+		return plan, err
+	}
+	if plan, err = plan.Only(f.only); err == nil && len(plan.Steps) == 0 {
+		err = fmt.Errorf("--only %q matches no Command", f.only)
+	}
+	return plan, err
+}
+
 // run runs a Pattern's run Commands, and leaves a record of it.
 func (o *orders) run(ctx context.Context, p applied, f applyFlags) (command.Result, error) {
-	plan, err := command.Diff(nil, p.pattern.Run, f.mode())
+	plan, err := p.plan(f)
 	if err != nil {
 		return command.Result{}, err
-	}
-	if f.only != "" {
-		if plan, err = plan.Only(f.only); err != nil {
-			return command.Result{}, err
-		}
-		if len(plan.Steps) == 0 {
-			o.warn("--only %q matches no Command", f.only)
-		}
 	}
 	runner := o.runner(o.override("the Pattern", o.exec, p.pattern.RunExec), p.pattern.RunEnv)
 	runner.Timeout = f.timeout
@@ -272,10 +285,7 @@ func (a *app) showPlan(o *orders, p applied, f applyFlags) error {
 	if err != nil {
 		return err
 	}
-	run, err := command.Diff(nil, p.pattern.Run, f.mode())
-	if err == nil && f.only != "" {
-		run, err = run.Only(f.only)
-	}
+	run, err := p.plan(f)
 	if err != nil {
 		return err
 	}

@@ -197,7 +197,7 @@ func (o *orders) buildOrder(ctx context.Context, text patternText, vars map[stri
 
 // packable is a Pattern whose imports stay within its root.
 func (o *orders) packable(argument string, f buildFlags) (patternText, error) {
-	text, err := readProgram(argument)
+	text, err := readProgram(argument, nil)
 	if err != nil {
 		return text, err
 	}

@@ -283,11 +283,17 @@ type patternText struct {
 	path      string // for the var srcPath
 }
 
-// inline is the name of Jsonnet out of the command line.
-const inline = "inline.jsonnet"
+// The names of Jsonnet out of the command line and of standard input.
+const (
+	inline   = "inline.jsonnet"
+	standard = "stdin.jsonnet"
+)
 
-// readProgram takes a file where there is one of that name, and Jsonnet else.
-func readProgram(argument string) (patternText, error) {
+// readProgram takes a file where there is one of that name, and Jsonnet else; for "-" what was read of standard input.
+func readProgram(argument string, raw []byte) (patternText, error) {
+	if argument == "-" {
+		return textProgram(standard, raw)
+	}
 	info, err := os.Stat(argument)
 	switch {
 	case err == nil && info.IsDir():
@@ -302,17 +308,28 @@ func readProgram(argument string) (patternText, error) {
 			name:    argument, directory: filepath.Dir(absolute), path: absolute,
 		}, nil
 	case !looksLikeJsonnet(argument):
-		return patternText{}, err
+		return patternText{}, notThere(argument, err)
 	}
+	return textProgram(inline, []byte("{run: ["+argument+"\n]}"))
+}
+
+// textProgram is a Pattern that is no file. Its imports are relative to the working directory.
+func textProgram(name string, text []byte) (patternText, error) {
 	here, err := os.Getwd()
-	if err != nil {
-		return patternText{}, err
-	}
-	text := "{run: [" + argument + "\n]}"
 	return patternText{
-		Program: jsonnet.Program{Entrypoint: inline, Import: jsonnet.Text(inline, []byte(text), jsonnet.Disk(""))},
-		name:    inline, directory: here,
-	}, nil
+		Program: jsonnet.Program{Entrypoint: name, Import: jsonnet.Text(name, text, jsonnet.Disk(""))}, name: name, directory: here,
+	}, err
+}
+
+// notThere adds to the error of a file that is not there what may have been meant.
+func notThere(argument string, err error) error {
+	if info, other := os.Stat(argument + ".jsonnet"); other == nil && info.Mode().IsRegular() {
+		return hinted{err, fmt.Sprintf("did you mean %s.jsonnet?", argument)}
+	}
+	if strings.Contains(argument, " ") {
+		return hinted{err, fmt.Sprintf("a Command on the command line is Jsonnet: writ apply \"{ id: 'hello', always: true, change: '%s' }\"", argument)}
+	}
+	return err
 }
 
 // looksLikeJsonnet tells Jsonnet from the name of a file that is not there: no path of a Pattern has brackets or quotes.

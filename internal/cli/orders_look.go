@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/pattern"
 	"github.com/writ-run/writ/token"
 )
@@ -164,6 +165,10 @@ func (a *app) tokenFile(argument string) (raw []byte, is bool, err error) {
 		info, err := os.Stat(argument)
 		if err != nil || info.IsDir() {
 			return nil, false, nil // readProgram says what it is
+		}
+		if !info.Mode().IsRegular() { // it could be waited on for ever
+			err := fmt.Errorf("%s is %s, not a file", argument, container.Kind(info.Mode()))
+			return nil, false, hinted{err, "for what is on standard input name -"}
 		}
 	}
 	raw, err = a.readOrder(argument)

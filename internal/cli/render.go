@@ -41,7 +41,7 @@ func (a *app) render(ctx context.Context, cmd *cobra.Command, o *orders, argumen
 		return pattern.Pattern{}, err
 	}
 	if !is {
-		text, err := readProgram(argument)
+		text, err := readProgram(argument, raw)
 		if err != nil {
 			return pattern.Pattern{}, err
 		}

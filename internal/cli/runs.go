@@ -30,6 +30,9 @@ beginning of a run's id. What Commands printed is not kept, only its digest.`,
 			if err != nil {
 				return err
 			}
+			if most < 0 {
+				return usage(cmd, "-n %d: is negative", most)
+			}
 			store := record.Open(recordsOf(loaded), record.Config{})
 			if len(arguments) == 0 {
 				return a.listRuns(store, source, most, asJSON)
@@ -52,12 +55,16 @@ beginning of a run's id. What Commands printed is not kept, only its digest.`,
 }
 
 func (a *app) listRuns(store *record.Store, source string, most int, asJSON bool) error {
-	runs, err := store.List(source, max(0, most))
+	runs, err := store.List(source, most)
 	if err != nil {
 		return err
 	}
 	if asJSON {
 		return printJSON(a.stdout, runs)
+	}
+	if len(runs) == 0 && source != "" {
+		fmt.Fprintf(a.stderr, "no runs of source %s\n", safe(source))
+		return nil
 	}
 	if len(runs) == 0 {
 		fmt.Fprintln(a.stderr, "no runs yet; `writ apply PATTERN` makes one")

@@ -96,7 +96,7 @@ func (t *trials) try(ctx context.Context, f sourceFile, r *tested) error {
 	if isConfiguration(f.path) {
 		return skipped("it is a configuration")
 	}
-	text, err := readProgram(f.path)
+	text, err := readProgram(f.path, nil)
 	if err != nil {
 		return unrendered{err}
 	}
