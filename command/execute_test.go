@@ -56,6 +56,10 @@ func TestVariables(t *testing.T) {
 		"always keeps its check from running": {`[
 			{"id":"a","envPrefix":"A","always":true,"check":"echo looked","change":"echo made"},{"id":"b","always":true,"change":"SHOW"}]`, command.Change, []string{
 			"A_CHANGE=0 A_CHANGE_OUT=made"}, false},
+		"a prefix that is used again": {`[
+			{"id":"a","envPrefix":"A","check":"echo looked"},{"id":"b","envPrefix":"A","always":true,"check":"true","change":"echo made"},
+			{"id":"c","always":true,"change":"SHOW"}]`, command.Change, []string{
+			"A_CHANGE=0 A_CHANGE_OUT=made"}, false},
 		"a failure": {`[
 			{"id":"a","envPrefix":"A","always":true,"change":"echo broken; exit 5","onFail":"b"},{"id":"b","change":"SHOW"}]`, command.Change, []string{
 			"A_CHANGE=1 A_CHANGE_OUT=broken A_CHECK=0"}, true},

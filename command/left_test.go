@@ -69,6 +69,10 @@ func TestLeft(t *testing.T) {
 	if got := command.Left(old, old, command.Result{}); got != nil {
 		t.Errorf("of the same list: %q", ids(got))
 	}
+	idle := command.Result{Outcomes: []command.Outcome{{Action: command.Remove, ID: "x", State: command.Idle}}}
+	if got := command.Left(command.List{{ID: "x", Change: "1"}}, nil, idle); got != nil {
+		t.Errorf("of what has nothing to remove: %q", ids(got))
+	}
 	twice := command.List{{ID: "x", Change: "1"}, {ID: "x", Change: "2"}}
 	outcomes := command.Result{Outcomes: []command.Outcome{{Action: command.Remove, ID: "x", State: command.Removed}, {Action: command.Remove, ID: "x", State: command.Failed}}}
 	if got := command.Left(twice, nil, outcomes); !reflect.DeepEqual(got, twice) {
