@@ -75,7 +75,7 @@ func TestKill(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	m.Runtime, m.Kill = runtime, kill
-	p, err := command.Diff(nil, always(`trap 'echo asked; touch asked' TERM; touch ready; while :; do sleep 0.05; done`), command.Change)
+	p, err := command.Diff(nil, always(`trap 'echo asked; touch asked' TERM; touch ready; while :; do sleep 0.05 || :; done`), command.Change)
 	if err != nil {
 		t.Fatal(err)
 	}
