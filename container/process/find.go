@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// marker is the variable by which a process that left its session is found. Its value is SCRATCH/NUMBER.
-// It does not begin with WRIT_: those are configuration.
+// marker is the variable by which a process that left its session is found. Its value is SCRATCH/NUMBER/.
+// The slash at its end keeps r1 from standing for r10. It does not begin with WRIT_: those are configuration.
 const marker = "_WRIT_PROCESS"
 
 const (
@@ -160,5 +160,5 @@ func numbers(found []proc) string {
 
 // markOf is the marker of one process directory.
 func markOf(root string) string {
-	return marker + "=" + filepath.Base(filepath.Dir(root)) + "/" + filepath.Base(root)
+	return marker + "=" + filepath.Base(filepath.Dir(root)) + "/" + filepath.Base(root) + "/"
 }

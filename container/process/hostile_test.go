@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -55,6 +56,39 @@ func volume(t *testing.T, r *process.Runtime) container.Volume {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// What is killed when one process ends is its own: the first one's marker once was the beginning of the tenth's.
+func TestNeighbours(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t)
+	start := func() (container.Process, io.Closer) {
+		stdin, end := io.Pipe()
+		p, err := r.Start(t.Context(), container.Spec{Name: "test", Path: "sh", Args: []string{"-c", "read -r line; true"}}, container.IO{Stdin: stdin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, end
+	}
+	one, end := start()
+	var others []container.Process
+	var ends []io.Closer
+	for range 12 {
+		p, end := start()
+		others, ends = append(others, p), append(ends, end)
+	}
+	end.Close()
+	if status, err := one.Wait(t.Context()); status != 0 || err != nil {
+		t.Fatal(status, err)
+	}
+	for _, end := range ends {
+		end.Close()
+	}
+	for i, p := range others {
+		if status, err := p.Wait(t.Context()); status != 0 || err != nil {
+			t.Errorf("process %d after the first has ended with %d, %v", i+1, status, err)
+		}
+	}
 }
 
 // TestEnvironment pins every variable that a process sees.

@@ -118,7 +118,7 @@ func TestParallelState(t *testing.T) {
 		sh("e", "grep -qx [ab] made/f", ", inputs: [{name: made}]")+"}]}]")
 	c.Inputs = map[string]string{"in": inputWith(t, "f", "hello")}
 	if status, err := Run(t.Context(), c); status != Succeeded || err != nil {
-		t.Fatal(status, err, log.text(journal.Errored, journal.Output))
+		t.Fatal(status, err, log.text(journal.Errored, journal.Output, journal.Warning, journal.Finish))
 	}
 	got := log.lines(journal.Output, journal.Warning)
 	slices.Sort(got)
