@@ -40,8 +40,8 @@ func Field(r *Registered, claim []byte) any {
 
 // decodeClaims reads one JSON object: in UTF-8, without duplicate members at any depth, and without a name that differs
 // from a registered claim's in case only. The registered claims are read by themselves, whatever the type of the claims
-// makes of them: a field that shadows nbf must not switch its check off.
-func decodeClaims(payload []byte, claims any) (Registered, error) {
+// makes of them: a field that shadows nbf must not switch its check off. whole: exp, nbf and iat are whole numbers.
+func decodeClaims(payload []byte, claims any, whole bool) (Registered, error) {
 	var standard Registered
 	object := jsontext.Value(payload)
 	fielder, is := claims.(Fielder)
@@ -66,6 +66,11 @@ func decodeClaims(payload []byte, claims any) (Registered, error) {
 			one = text[at : at+len(value)]
 		}
 		own := Field(&standard, name)
+		if _, date := own.(*NumericDate); date && whole {
+			if _, plain := plainNumber(value); !plain {
+				return fmt.Errorf("%q of the wrong type: %w", name, errWholeDate)
+			}
+		}
 		if own != nil {
 			if err := store(name, own, value, one); err != nil {
 				return err

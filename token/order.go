@@ -22,6 +22,7 @@ const patternClaim = "etchaPattern"
 //
 //   - Every key whose type fits alg is tried, those with the token's kid first. The kid may be missing, empty or wrong.
 //   - HS256 is taken where the keys are shared secrets, and then alone.
+//   - exp, nbf and iat are whole numbers, without fraction or exponent.
 //   - exp is optional; it and nbf are compared with OrderLeeway. The profile's NoExpiry and Leeway do not matter.
 //   - iat may be at most OrderLeeway ahead of the clock. Whether it must be there is for Required.
 //   - etchaPattern must be there.
@@ -76,7 +77,7 @@ func vouchedOrder[C Claims](r *reporter, raw []byte, voucher string, p Profile) 
 	r.skip("algorithm", "")
 	r.skip("key", "")
 	r.pass("signature", "one that "+voucher+" take", "taken")
-	return readClaims[C](r, s, used{id: voucher})
+	return readClaims[C](r, s, used{id: voucher}, true)
 }
 
 // listedOrder is how the checks of an order are listed.
@@ -115,7 +116,7 @@ func verifyOrder[C Claims](r *reporter, raw []byte, keys key.OrderKeys, p Profil
 	if !ok {
 		return v, standard, false
 	}
-	return readClaims[C](r, s, by)
+	return readClaims[C](r, s, by, true)
 }
 
 // orderAlgorithm says which algorithm the header names, if that is one of the keys' kind.

@@ -16,7 +16,8 @@ const maxAudiences = 256
 // maxDate is the last second of the year 9999: beyond, other libraries overflow.
 const maxDate = 253402300799
 
-// NumericDate is Unix seconds (RFC 7519 section 2). A fraction is dropped when read.
+// NumericDate is Unix seconds (RFC 7519 section 2). A fraction is dropped when read, and refused in an order: Etcha refuses
+// it, and no two machines may differ on whether an order holds.
 type NumericDate int64
 
 // Time returns the instant.
@@ -44,7 +45,10 @@ func (d *NumericDate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-var errDate = errors.New("want seconds since 1970 as a number, 1 to 253402300799")
+var (
+	errDate      = errors.New("want seconds since 1970 as a number, 1 to 253402300799")
+	errWholeDate = errors.New("want seconds since 1970 as a whole number, 1 to 253402300799")
+)
 
 // Audience is written as an array; it is read from an array of strings or from one string.
 type Audience []string

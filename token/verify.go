@@ -118,7 +118,7 @@ func verify[C Claims](ctx context.Context, r *reporter, raw string, keys KeySet,
 	if !ok {
 		return v, standard, false
 	}
-	return readClaims[C](r, s, used)
+	return readClaims[C](r, s, used, false)
 }
 
 // checkFormat reads the header of what was split, or of what could not be, and checks all of it but the algorithm.
@@ -137,12 +137,12 @@ func checkFormat(r *reporter, s segments, err error, p Profile) (header, bool) {
 	return h, checkHeader(r, h, p)
 }
 
-// readClaims decodes the payload once its signature holds.
-func readClaims[C Claims](r *reporter, s segments, by used) (v Verified[C], standard Registered, ok bool) {
+// readClaims decodes the payload once its signature holds. order: it is one.
+func readClaims[C Claims](r *reporter, s segments, by used, order bool) (v Verified[C], standard Registered, ok bool) {
 	payload, err := s.payload()
 	if err == nil {
 		v.claims = new(C)
-		standard, err = decodeClaims(payload, v.claims)
+		standard, err = decodeClaims(payload, v.claims, order)
 	}
 	if err != nil {
 		r.fail("claims", "one JSON object of claims", err.Error(), ErrClaims)
