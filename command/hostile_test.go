@@ -265,7 +265,7 @@ func TestSuicide(t *testing.T) {
 		"kill -s TERM 0; sleep 1000":                       143,
 		"kill -s KILL 0":                                   137,
 		"sh -c 'kill -s KILL -- -$PPID; sleep 1000'; true": 137,
-		"kill -s STOP $$ & kill -s KILL $$":                137,
+		"(kill -s STOP $$; kill -s KILL $$) & wait":        137,
 	} {
 		m := newMachine(t)
 		list := always(script)
