@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -68,7 +69,7 @@ func (i *Issuer) Handler() (http.Handler, error) {
 	}
 	routes := map[string]route{
 		discoveryPath:  {"GET, HEAD", newStatic(text)},
-		jwksPath:       {"GET, HEAD", &jwks{keys: i.keys}},
+		jwksPath:       {"GET, HEAD", &jwks{keys: i.keys, began: time.Now()}},
 		introspectPath: {"POST", newIntrospection(i)},
 		"/healthz":     {"GET, HEAD", http.HandlerFunc(healthy)},
 		"/metrics":     {"GET, HEAD", i.metrics},
@@ -185,10 +186,25 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// jwks is the key set; it is encoded anew only when the ring has changed.
+// jwks is the key set; it is encoded anew only when the ring has changed. Whether another process has changed it is looked
+// at every lookEvery: to ask the file system takes as long as the rest of an answer that others keep for minutes.
 type jwks struct {
 	keys    *KeyRing
 	current atomic.Pointer[encoded]
+	looked  atomic.Int64 // since began, in nanoseconds
+	began   time.Time
+}
+
+const lookEvery = 10 * time.Millisecond
+
+// snapshot is the ring, of at most lookEvery ago.
+func (j *jwks) snapshot() *keys {
+	now, looked := int64(time.Since(j.began)), j.looked.Load()
+	if now-looked < int64(lookEvery) && looked > 0 {
+		return j.keys.current.Load()
+	}
+	j.looked.Store(now) // before the look: who comes meanwhile sees what was there
+	return j.keys.snapshot()
 }
 
 // encoded is the key set of the ring at one moment.
@@ -198,7 +214,7 @@ type encoded struct {
 }
 
 func (j *jwks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	snapshot := j.keys.snapshot()
+	snapshot := j.snapshot()
 	current := j.current.Load()
 	if current == nil || current.of != snapshot {
 		body, err := snapshot.set.MarshalJSON()

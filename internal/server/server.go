@@ -58,6 +58,7 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 		}
 	}
 	bounds := listen.PublicBounds()
+	bounds.Read = bounds.Header // requests are small; one deadline for both is one less to set
 	webListener, err := overTLS(bounds.Limit(listener), c, log)
 	if err != nil {
 		return err
