@@ -42,11 +42,41 @@ func (r *KeyRing) Tend() error {
 	if !r.plan.due(r.snapshot().entries, r.now()) {
 		return nil
 	}
-	return r.change(func(entries []entry, now time.Time) ([]entry, error) {
-		after, _, err := r.plan.advance(entries, now)
+	return r.changePatiently(func(p plan, entries []entry, now time.Time) ([]entry, error) {
+		after, _, err := p.advance(entries, now)
 		return after, err
 	})
 }
+
+// changePatiently is change with a plan whose keys are made before the file is locked: that may take long, and meanwhile
+// others sign.
+func (r *KeyRing) changePatiently(f func(p plan, entries []entry, now time.Time) ([]entry, error)) error {
+	made := map[key.Algorithm][]key.Private{}
+	for {
+		taken := map[key.Algorithm]int{}
+		var missing key.Algorithm
+		p := r.plan
+		p.generate = func(a key.Algorithm) (key.Private, error) {
+			if taken[a] == len(made[a]) {
+				missing = a
+				return key.Private{}, errNotMade
+			}
+			taken[a]++
+			return made[a][taken[a]-1], nil
+		}
+		err := r.change(func(entries []entry, now time.Time) ([]entry, error) { return f(p, entries, now) })
+		if !errors.Is(err, errNotMade) {
+			return err
+		}
+		one, err := r.generate(missing)
+		if err != nil {
+			return err
+		}
+		made[missing] = append(made[missing], one)
+	}
+}
+
+var errNotMade = errors.New("a key is wanted that is not made yet")
 
 // Rotate has the next key of each algorithm (none: all) sign as soon as it has been published for long enough, or
 // immediately: then a relying party that has cached the key set knows the key only when it looks again. It returns what
@@ -65,8 +95,8 @@ func (r *KeyRing) Rotate(wanted []key.Algorithm, immediately, dryRun bool) ([]Mo
 		return append(done, thought.foresee(after, wanted)...), nil
 	}
 	var done []Move
-	if err := r.change(func(entries []entry, now time.Time) (after []entry, err error) {
-		after, done, err = r.plan.rotate(entries, wanted, immediately, now)
+	if err := r.changePatiently(func(p plan, entries []entry, now time.Time) (after []entry, err error) {
+		after, done, err = p.rotate(entries, wanted, immediately, now)
 		return after, err
 	}); err != nil {
 		return nil, err

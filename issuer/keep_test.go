@@ -21,7 +21,15 @@ func TestNobodyWaitsForANewKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := OpenKeyRing(filepath.Join(directory, "data"), sealer, RingConfig{Algorithms: []key.Algorithm{key.EdDSA}})
+	making, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	ring, err := OpenKeyRing(filepath.Join(directory, "data"), sealer, RingConfig{
+		Algorithms: []key.Algorithm{key.EdDSA},
+		Generate: func(a key.Algorithm) (key.Private, error) { // not the first, for which somebody waits
+			close(making)
+			<-goOn
+			return key.Generate(a, "")
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,19 +37,12 @@ func TestNobodyWaitsForANewKey(t *testing.T) {
 	if _, err := ring.Signer(key.EdDSA, until); err != nil {
 		t.Fatal(err)
 	}
-	making, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	generate := ring.plan.generate
-	ring.plan.generate = func(a key.Algorithm) (key.Private, error) {
-		close(making)
-		<-goOn
-		return generate(a)
-	}
 	go func() {
 		_, err := ring.Rotate(nil, false, false)
 		done <- err
 	}()
 	<-making
-	signer, err := ring.Signer(key.EdDSA, until) // each of these would wait for ever
+	signer, err := ring.Signer(key.EdDSA, until.Add(48*time.Hour)) // also where that is written down: each of these would wait for ever
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,9 @@ type RingConfig struct {
 	Rotation   Rotation
 	Algorithms []key.Algorithm  // of which there is a key at all times; nil: RS256, ES256, EdDSA
 	Now        func() time.Time // nil: time.Now
-	Log        *slog.Logger     // of each key's changes of state; nil: none
+	// Generate makes the keys that nobody waits for; nil: key.Generate.
+	Generate func(key.Algorithm) (key.Private, error)
+	Log      *slog.Logger // of each key's changes of state; nil: none
 }
 
 // KeyRing holds the issuer's identity keys, for each algorithm one that signs. They rest in one file, encrypted. Several
@@ -44,11 +46,12 @@ type RingConfig struct {
 // The first key of every algorithm is made with the first key of all, and so is published before anyone can have read a
 // key set without it. Later keys are published before they sign (Rotation).
 type KeyRing struct {
-	path   string
-	sealer *atrest.Sealer
-	plan   plan
-	now    func() time.Time
-	log    *slog.Logger
+	path     string
+	sealer   *atrest.Sealer
+	plan     plan
+	now      func() time.Time
+	log      *slog.Logger
+	generate func(key.Algorithm) (key.Private, error) // the keys that nobody waits for
 
 	current atomic.Pointer[keys]
 	loading sync.Mutex // whoever reads the file into current, or writes it
@@ -83,10 +86,12 @@ func OpenKeyRing(directory string, s *atrest.Sealer, c RingConfig) (*KeyRing, er
 	if c.Algorithms == nil {
 		c.Algorithms = algorithms[:]
 	}
-	generate := func(a key.Algorithm) (key.Private, error) { return key.Generate(a, "") }
+	if c.Generate == nil {
+		c.Generate = generate
+	}
 	r := &KeyRing{
 		path: filepath.Join(directory, "keys.age"), sealer: s, now: c.Now, log: c.Log,
-		plan: plan{c.Rotation, c.Algorithms, generate},
+		plan: plan{c.Rotation, c.Algorithms, generate}, generate: c.Generate,
 	}
 	r.current.Store(&keys{renewal: make(chan struct{})})
 	r.loading.Lock()
@@ -103,6 +108,8 @@ func OpenKeyRing(directory string, s *atrest.Sealer, c RingConfig) (*KeyRing, er
 	}
 	return r, nil
 }
+
+func generate(a key.Algorithm) (key.Private, error) { return key.Generate(a, "") }
 
 // algorithms are all of ours, in the order in which keys are published: a verifier that looks at no kid tries RS256 first.
 var algorithms = [...]key.Algorithm{key.RS256, key.ES256, key.EdDSA}

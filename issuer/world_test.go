@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/issuer"
+	"github.com/writ-run/writ/key/apart"
 	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/workload"
 )
@@ -20,6 +22,14 @@ import (
 const issuerURL = "https://ci.example.com"
 
 // world is an issuer with a clock that the test moves and a log that it reads.
+// TestMain lets this binary make keys as writ does.
+func TestMain(m *testing.M) {
+	if status, played := apart.Main(os.Args); played {
+		os.Exit(status)
+	}
+	os.Exit(m.Run())
+}
+
 type world struct {
 	*issuer.Issuer
 	ring      *issuer.KeyRing
@@ -57,7 +67,7 @@ func openWorld(t testing.TB, directory string, change func(*issuer.Config)) *wor
 		t.Fatal(err)
 	}
 	data := filepath.Join(directory, "data")
-	if w.ring, err = issuer.OpenKeyRing(data, sealer, issuer.RingConfig{Rotation: issuer.Rotation{Period: issuer.DefaultPeriod}, Now: w.clock, Log: slog.New(slog.NewTextHandler(w.log, nil))}); err != nil {
+	if w.ring, err = issuer.OpenKeyRing(data, sealer, issuer.RingConfig{Rotation: issuer.Rotation{Period: issuer.DefaultPeriod}, Now: w.clock, Generate: apart.Generate, Log: slog.New(slog.NewTextHandler(w.log, nil))}); err != nil {
 		t.Fatal(err)
 	}
 	store, err := issuer.OpenFileStore(data)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/writ-run/writ/container/oci"
 	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/key/apart"
 	"github.com/writ-run/writ/shell"
 )
 
@@ -76,13 +77,16 @@ type app struct {
 }
 
 // Main runs the command line of this process and returns its exit status.
-// By its name it is also other things: what sets a container up, what evaluates a stranger's Jsonnet, and, in a container
+// By its name it is also other things: what sets a container up, what evaluates a stranger's Jsonnet, what makes a key, and, in a container
 // whose image is nothing but this binary, the shell and its utilities.
 func Main() int {
 	if status, played := oci.Main(os.Args); played {
 		return status
 	}
 	if status, played := jsonnet.Main(os.Args); played {
+		return status
+	}
+	if status, played := apart.Main(os.Args); played {
 		return status
 	}
 	if name := filepath.Base(os.Args[0]); name != "writ" && shell.Is(name) {

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/key/apart"
 	"github.com/writ-run/writ/shell"
 )
 
@@ -23,6 +24,9 @@ func TestMain(m *testing.M) {
 		os.Exit(Main())
 	}
 	if status, played := jsonnet.Main(os.Args); played {
+		os.Exit(status)
+	}
+	if status, played := apart.Main(os.Args); played {
 		os.Exit(status)
 	}
 	testscript.Main(tests{m}, map[string]func(){

@@ -1,0 +1,87 @@
+// Package apart makes keys beside a server, and not in its way: to find the primes of an RSA key takes a processor for some
+// tenths of a second. A child process does it, which the kernel lets run only while nothing else wants to.
+//
+//	server --algorithm--> child (SCHED_IDLE) --PEM over a pipe--> server
+//
+// Invariant: a key is in no file, no argument and no environment; the child ends with its key.
+package apart
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/key"
+)
+
+// childName is the name by which this binary is the child.
+const childName = "writ-key"
+
+// ready: this binary can be the child.
+var ready atomic.Bool
+
+// Main is the child of Generate, where args say so by their first. A binary that calls Generate calls it before anything
+// else, and ends with status where it was played.
+func Main(args []string) (status int, played bool) {
+	ready.Store(true)
+	if len(args) != 2 || filepath.Base(args[0]) != childName {
+		return 0, false
+	}
+	runtime.LockOSThread() // whose priority the parent has lowered
+	if err := generate(key.Algorithm(args[1])); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1, true
+	}
+	return 0, true
+}
+
+func generate(algorithm key.Algorithm) error {
+	made, err := key.Generate(algorithm, "")
+	if err != nil {
+		return err
+	}
+	text, err := made.PEM()
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(text)
+	return err
+}
+
+// Generate is key.Generate, with the work of an RSA key done apart. Where there can be no child (its binary does not call
+// Main, or the machine has no process to spare) it is done here.
+func Generate(algorithm key.Algorithm) (key.Private, error) {
+	if algorithm != key.RS256 || !ready.Load() {
+		return key.Generate(algorithm, "")
+	}
+	made, err := fromChild(algorithm)
+	if err != nil {
+		return key.Generate(algorithm, "")
+	}
+	return made, nil
+}
+
+func fromChild(algorithm key.Algorithm) (key.Private, error) {
+	var text bytes.Buffer
+	child := exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{childName, string(algorithm)}, Dir: "/", Env: []string{"GOTRACEBACK=none"},
+		Stdout: &text, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, // a terminal's Ctrl-C is this process's
+	}
+	if err := child.Start(); err != nil {
+		return key.Private{}, err
+	}
+	_ = unix.SchedSetAttr(child.Process.Pid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE, Nice: 19}, 0) // without it the server shares
+	err := child.Wait()
+	defer clear(text.Bytes())
+	if err != nil {
+		return key.Private{}, err
+	}
+	return key.ParsePrivate(text.Bytes())
+}

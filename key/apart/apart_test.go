@@ -1,0 +1,71 @@
+package apart
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"os"
+	"testing"
+
+	"github.com/writ-run/writ/key"
+)
+
+func TestMain(m *testing.M) {
+	if status, played := Main(os.Args); played {
+		os.Exit(status)
+	}
+	os.Exit(m.Run())
+}
+
+// TestChild: the child's key is a key like any other, and another one each time.
+func TestChild(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 2 {
+		made, err := fromChild(key.RS256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature, err := made.Sign(t.Context(), []byte("text"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256([]byte("text"))
+		if err := rsa.VerifyPKCS1v15(made.Public().Crypto().(*rsa.PublicKey), crypto.SHA256, sum[:], signature); err != nil {
+			t.Errorf("%v: %v", made, err)
+		}
+		seen[made.Public().ID()] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("two keys have the ids %v", seen)
+	}
+	if _, err := fromChild("HS256"); err == nil {
+		t.Error("a child made a key for HS256")
+	}
+}
+
+// TestGenerate: every algorithm has its key, also where there is no child.
+func TestGenerate(t *testing.T) {
+	for _, apart := range []bool{true, false} {
+		ready.Store(apart)
+		for _, a := range []key.Algorithm{key.RS256, key.ES256, key.EdDSA} {
+			made, err := Generate(a)
+			if err != nil || made.Public().Algorithm() != a {
+				t.Errorf("%s: %v, %v", a, made, err)
+			}
+		}
+	}
+	if _, err := Generate("none"); err == nil {
+		t.Error("a key was made for none")
+	}
+}
+
+// TestMainIsForTheChild: whoever is called otherwise is not it.
+func TestMainIsForTheChild(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"writ"}, {"writ", "RS256"}, {childName}, {childName, "RS256", "x"}} {
+		if _, played := Main(args); played {
+			t.Errorf("%q was played", args)
+		}
+	}
+}
