@@ -8,14 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
-	"unicode"
+
+	"github.com/writ-run/writ/internal/address"
 )
 
 // What a caller grants with one line each:
@@ -36,9 +34,8 @@ func LocalFile(_ context.Context, path string) ([]byte, error) {
 
 // The bounds of a request.
 const (
-	maxBody      = 10 << 20
-	fetchTime    = 10 * time.Second
-	maxRedirects = 10
+	maxBody   = 10 << 20
+	fetchTime = 10 * time.Second
 )
 
 // HTTPFetch returns a Fetch that gets URLs with client (nil: one of its own): http and https only, bodies of at most 10
@@ -65,25 +62,18 @@ func HTTPFetch(client *http.Client) func(ctx context.Context, r Request) ([]byte
 }
 
 func fetch(ctx context.Context, client http.Client, r Request) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
+	u, err := address.ParseURL(r.URL)
 	if err != nil {
-		return nil, errors.New("it is no URL")
+		return nil, err
 	}
-	if !web(request.URL) {
-		return nil, errors.New("it is no http or https URL")
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, errors.New("is no URL")
 	}
-	for name, value := range r.Header {
-		if !headerName().MatchString(name) || strings.ContainsFunc(value, unicode.IsControl) {
-			return nil, errors.New("a header is not valid")
-		}
-		request.Header.Set(name, value)
-		if strings.EqualFold(name, "Host") {
-			request.Host = value
-		}
+	if err := address.Set(request, r.Header); err != nil {
+		return nil, err
 	}
-	client.CheckRedirect = func(next *http.Request, before []*http.Request) error {
-		return follow(next, before, r.Header)
-	}
+	client.CheckRedirect = address.Follow(r.Header)
 	if r.SkipVerify {
 		if client.Transport, err = unverified(client.Transport); err != nil {
 			return nil, err
@@ -92,7 +82,7 @@ func fetch(ctx context.Context, client http.Client, r Request) ([]byte, error) {
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, fetchProblem(err)
+		return nil, address.Reason(err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode < 200 || response.StatusCode > 299 {
@@ -100,42 +90,12 @@ func fetch(ctx context.Context, client http.Client, r Request) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
-		return nil, fetchProblem(err)
+		return nil, address.Reason(err)
 	}
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("the answer has more than %d bytes", maxBody)
 	}
 	return body, nil
-}
-
-// headerName is a token of RFC 9110, section 5.6.2.
-var headerName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") })
-
-func web(u *url.URL) bool { return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") }
-
-// redirectError is a redirect that is not followed.
-type redirectError string
-
-func (e redirectError) Error() string { return string(e) }
-
-// follow decides on a redirect, and takes what is secret from a request to another host.
-func follow(next *http.Request, before []*http.Request, headers map[string]string) error {
-	first := before[0].URL
-	switch {
-	case len(before) >= maxRedirects:
-		return redirectError(fmt.Sprintf("more than %d redirects", maxRedirects))
-	case !web(next.URL):
-		return redirectError("a redirect leads to what is no http or https URL")
-	case first.Scheme == "https" && next.URL.Scheme != "https":
-		return redirectError("a redirect leads from https to http")
-	}
-	next.Header.Del("Referer")
-	if next.URL.Host != first.Host || next.URL.Scheme != first.Scheme && first.Scheme == "https" {
-		for name := range headers {
-			next.Header.Del(name)
-		}
-	}
-	return nil
 }
 
 func unverified(transport http.RoundTripper) (http.RoundTripper, error) {
@@ -152,24 +112,6 @@ func unverified(transport http.RoundTripper) (http.RoundTripper, error) {
 	}
 	known.TLSClientConfig.InsecureSkipVerify = true // as the program asked
 	return known, nil
-}
-
-// fetchProblem is an error without the URL, whose query may be secret, and without what the server said.
-func fetchProblem(err error) error {
-	var redirect redirectError
-	var network *net.OpError
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &redirect):
-		return redirect
-	case errors.As(err, &certificate):
-		return certificate
-	case errors.As(err, &network):
-		return network
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the server closed the connection")
-	}
-	return errors.New("what the server answers is not understood")
 }
 
 // DNSRecords returns a Record that asks a name server (HOST:PORT; "": those of this machine). A cname is given without its

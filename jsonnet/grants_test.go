@@ -52,10 +52,10 @@ func TestHTTPFetch(t *testing.T) {
 		request   jsonnet.Request
 		want, err string
 	}{
-		{jsonnet.Request{URL: "/echo?q=2", Header: map[string]string{"x-token": "t"}}, "GET t 2", ""},
-		{jsonnet.Request{URL: "/here", Header: map[string]string{"x-token": "t"}}, "GET t 1", ""},
-		{jsonnet.Request{URL: "/other", Header: map[string]string{"x-token": "t"}}, "other has ", ""},
-		{jsonnet.Request{URL: "/twice", Header: map[string]string{"x-token": "t"}}, "other has ", ""},
+		{jsonnet.Request{URL: "/echo?q=2", Header: http.Header{"x-token": {"t"}}}, "GET t 2", ""},
+		{jsonnet.Request{URL: "/here", Header: http.Header{"x-token": {"t"}}}, "GET t 1", ""},
+		{jsonnet.Request{URL: "/other", Header: http.Header{"x-token": {"t"}}}, "other has ", ""},
+		{jsonnet.Request{URL: "/twice", Header: http.Header{"x-token": {"t"}}}, "other has ", ""},
 		{jsonnet.Request{URL: "/file"}, "", "a redirect leads to what is no http or https URL"},
 		{jsonnet.Request{URL: "/nothing"}, "", "a redirect leads to what is no http or https URL"},
 		{jsonnet.Request{URL: "/loop"}, "", "more than 10 redirects"},
@@ -63,8 +63,8 @@ func TestHTTPFetch(t *testing.T) {
 		{jsonnet.Request{URL: "/absent?secret"}, "", "status 404"},
 		{jsonnet.Request{URL: "/slow", Timeout: 10 * time.Millisecond}, "", "no answer within 10ms"},
 		{jsonnet.Request{URL: "/large"}, "", "the answer has more than 10485760 bytes"},
-		{jsonnet.Request{URL: "/cut"}, "", "the server closed the connection"},
-		{jsonnet.Request{URL: "/echo", Header: map[string]string{"a b": "t"}}, "", "a header is not valid"},
+		{jsonnet.Request{URL: "/cut"}, "", "the server closed the connection before its answer was whole"},
+		{jsonnet.Request{URL: "/echo", Header: http.Header{"a b": {"t"}}}, "", "a header is not valid"},
 	} {
 		c.request.URL = server.URL + c.request.URL
 		got, err := fetch(t.Context(), c.request)
@@ -76,7 +76,7 @@ func TestHTTPFetch(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	for _, bad := range []string{"file:///etc/passwd", "ftp://h/p", "http://", "/etc/passwd", "http://[::1", "http://h:x/"} {
-		if got, err := fetch(t.Context(), jsonnet.Request{URL: bad}); err == nil || !strings.HasPrefix(err.Error(), "it is no ") {
+		if got, err := fetch(t.Context(), jsonnet.Request{URL: bad}); err == nil || !strings.HasPrefix(err.Error(), "is no") {
 			t.Errorf("%s: got %q, %v", bad, got, err)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 )
 
@@ -52,7 +53,7 @@ type Access struct {
 // Request is a GET of a URL.
 type Request struct {
 	URL        string
-	Header     map[string]string
+	Header     http.Header
 	SkipVerify bool          // of the server's certificate
 	Timeout    time.Duration // 0: the default
 }

@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/writ-run/writ/internal/address"
 )
 
 // keeps tells whether values are kept at all.
@@ -112,10 +113,8 @@ func shownURL(path string) string {
 	if !isURL(path) {
 		return path
 	}
-	address, headers, _ := strings.Cut(path, "#")
-	if parsed, err := url.Parse(address); err == nil {
-		address = parsed.Redacted()
-	}
+	plain, headers, _ := strings.Cut(path, "#")
+	shown := address.Shown(plain)
 	var names []string
 	for line := range strings.SplitSeq(headers, "\n") {
 		if name, _, _ := strings.Cut(strings.TrimSpace(line), ":"); name != "" {
@@ -124,7 +123,7 @@ func shownURL(path string) string {
 	}
 	slices.Sort(names)
 	if len(names) == 0 {
-		return address
+		return shown
 	}
-	return address + "#" + strings.Join(names, ",")
+	return shown + "#" + strings.Join(names, ",")
 }

@@ -3,9 +3,10 @@ package jsonnet
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/writ-run/writ/internal/address"
 )
 
 func getPath() native {
@@ -20,7 +21,8 @@ func getFile() native {
 		}
 		read, shown := s.readFile, path
 		if isURL(path) {
-			shown, _, _ = strings.Cut(path, "#")
+			plain, _, _ := strings.Cut(path, "#")
+			shown = address.Shown(plain)
 			read = s.fetch
 		} else if scheme, _, found := strings.Cut(path, "://"); found {
 			return nil, fmt.Errorf("getFile: %s is none of the schemes http and https", scheme)
@@ -71,31 +73,11 @@ func isURL(path string) bool {
 // maxWait is the longest clientTimeout.
 const maxWait = time.Hour
 
-// parseRequest reads Etcha's form of a request: "URL#NAME:VALUE\r\nNAME:VALUE", where clientSkipVerify (older:
-// skipVerify) and clientTimeout:SECONDS are for the client itself. Its errors hold no value of a header.
+// parseRequest reads Etcha's form of a request (address.Split).
 func parseRequest(path string) (Request, error) {
-	url, headers, _ := strings.Cut(path, "#")
-	request := Request{URL: url, Header: map[string]string{}}
-	for line := range strings.SplitSeq(headers, "\n") {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		name, value, found := strings.Cut(line, ":")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		switch {
-		case strings.EqualFold(name, "clientSkipVerify"), strings.EqualFold(name, "skipVerify"):
-			request.SkipVerify = true
-		case strings.EqualFold(name, "clientTimeout"):
-			seconds, err := strconv.Atoi(value)
-			if err != nil || seconds < 1 || seconds > int(maxWait/time.Second) {
-				return Request{}, fmt.Errorf("getFile: clientTimeout is no number of seconds from 1 to %d", int(maxWait/time.Second))
-			}
-			request.Timeout = time.Duration(seconds) * time.Second
-		case !found || name == "":
-			return Request{}, errors.New("getFile: what follows the '#' of a URL is NAME:VALUE, a header a line")
-		default:
-			request.Header[name] = value
-		}
+	url, told, err := address.Split(path, maxWait)
+	if err != nil {
+		return Request{}, fmt.Errorf("getFile: %w", err)
 	}
-	return request, nil
+	return Request{URL: url, Header: told.Header, SkipVerify: told.SkipVerify, Timeout: told.Timeout}, nil
 }

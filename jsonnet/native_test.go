@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"reflect"
 	"runtime"
 	"slices"
@@ -148,8 +149,10 @@ func TestNativeErrors(t *testing.T) {
 		`std.native('getFile')('/nothing')`:                                        `/main.jsonnet:1:1: getFile: /nothing: no such file`,
 		`std.native('getFile')('ftp://h/p', 'x')`:                                  `/main.jsonnet:1:1: getFile: ftp is none of the schemes http and https`,
 		`std.native('getFile')('https://h/down#k: very-secret-text')`:              `/main.jsonnet:1:1: getFile: https://h/down: status 503`,
-		`std.native('getFile')('https://h/p#clientTimeout: secret', 'x')`:          `/main.jsonnet:1:1: getFile: clientTimeout is no number of seconds from 1 to 3600`,
-		`std.native('getFile')('https://h/p#secret', 'x')`:                         `/main.jsonnet:1:1: getFile: what follows the '#' of a URL`,
+		`std.native('getFile')('https://h/p#clientTimeout: secret', 'x')`:          `/main.jsonnet:1:1: getFile: clientTimeout after # is no whole number of seconds from 1 to 3600`,
+		`std.native('getFile')('https://h/p#secret', 'x')`:                         `/main.jsonnet:1:1: getFile: header 1 after # is not NAME:VALUE`,
+		`std.native('getFile')('https://h/p#a b: secret', 'x')`:                    `/main.jsonnet:1:1: getFile: header 1 after # is not NAME:VALUE`,
+		`std.native('getFile')('https://u:hidden@h/down')`:                         `/main.jsonnet:1:1: getFile: https://u:xxxxx@h/down: status 503`,
 		`std.native('getRecord')('mx', 'h', 'x')`:                                  `/main.jsonnet:1:1: getRecord: type is none of a, aaaa, cname, txt`,
 		`std.native('getRecord')('a', 'nowhere')`:                                  `/main.jsonnet:1:1: getRecord: a of nowhere: no such host`,
 		`std.native('getCmd')('false')`:                                            `/main.jsonnet:1:1: getCmd: exit status 1`,
@@ -233,7 +236,7 @@ func TestNativesOnce(t *testing.T) {
 	access := granted()
 	access.Brought = func(value string) { brought = append(brought, value) }
 	access.Fetch = func(_ context.Context, r jsonnet.Request) ([]byte, error) {
-		asked = append(asked, r.URL+" "+r.Header["x"])
+		asked = append(asked, r.URL+" "+r.Header.Get("x"))
 		return []byte("fetched"), nil
 	}
 	access.Command = func(_ context.Context, command string) (string, error) {
@@ -264,9 +267,9 @@ func TestRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []jsonnet.Request{
-		{URL: "https://h/p?q=1", Header: map[string]string{"k1": "v1", "k2": "v:2"}, SkipVerify: true, Timeout: 2e9},
-		{URL: "http://h", Header: map[string]string{}, SkipVerify: true},
-		{URL: "HTTP://h", Header: map[string]string{}},
+		{URL: "https://h/p?q=1", Header: http.Header{"K1": {"v1"}, "K2": {"v:2"}}, SkipVerify: true, Timeout: 2e9},
+		{URL: "http://h", Header: http.Header{}, SkipVerify: true},
+		{URL: "HTTP://h", Header: http.Header{}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v; want %+v", got, want)

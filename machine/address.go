@@ -6,68 +6,38 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
-	"regexp"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
+
+	web "github.com/writ-run/writ/internal/address"
 )
 
 // The bounds of a download. There is none on the whole, unless clientTimeout sets one: it may be large.
 const (
-	answerTimeout = 30 * time.Second // until the answer begins
-	stallTimeout  = 60 * time.Second // without a byte
-	maxRedirects  = 10
+	answerTimeout = 30 * time.Second            // until the answer begins
+	stallTimeout  = 60 * time.Second            // without a byte
+	maxTime       = math.MaxInt32 * time.Second // that clientTimeout may set
 )
-
-// headerPattern is a header of HTTP (RFC 9110, 5.1 and 5.5).
-var headerPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$")
-})
 
 // address is contents to be had by HTTP.
 type address struct {
-	url     *url.URL
-	header  http.Header
-	skip    bool          // the server's certificate is not verified
-	timeout time.Duration // of the whole; 0: none
+	url  *url.URL
+	told web.Options
 }
 
-// parseAddress reads URL#NAME:VALUE\r\nNAME:VALUE. Two names are for us: clientSkipVerify (or skipVerify) and
-// clientTimeout, in seconds. No value enters an error: it may be a secret.
+// parseAddress reads Etcha's form of a request (web.Split). No value enters an error: it may be a secret.
 func parseAddress(text string) (*address, error) {
-	plain, headers, _ := strings.Cut(text, "#")
-	parsed, err := url.Parse(plain)
-	if err != nil || parsed.Host == "" {
-		return nil, mistake("source: not an http or https URL with a host")
+	plain, told, err := web.Split(text, maxTime)
+	if err != nil {
+		return nil, mistake("source: %v", err)
 	}
-	a := &address{url: parsed, header: http.Header{}}
-	for line := range strings.SplitSeq(headers, "\n") {
-		line = strings.TrimSuffix(line, "\r")
-		if line == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(line, ":")
-		value = strings.TrimSpace(value)
-		switch strings.ToLower(name) {
-		case "clientskipverify", "skipverify":
-			a.skip = true
-		case "clienttimeout":
-			seconds, err := strconv.ParseUint(value, 10, 31)
-			if err != nil || seconds == 0 {
-				return nil, mistake("source: clientTimeout %q: want seconds", value)
-			}
-			a.timeout = time.Duration(seconds) * time.Second
-		default:
-			if !headerPattern().MatchString(line) {
-				return nil, mistake("source: header %d after # is not NAME:VALUE", len(a.header)+1)
-			}
-			a.header.Add(name, value)
-		}
+	parsed, err := web.ParseURL(plain)
+	if err != nil {
+		return nil, mistake("source: %v", err)
 	}
-	return a, nil
+	return &address{url: parsed, told: told}, nil
 }
 
 // String leaves out what may be secret: the query, a password, headers.
@@ -79,8 +49,8 @@ func (a *address) String() string {
 func (a *address) open(ctx context.Context) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var expire context.CancelFunc = func() {}
-	if a.timeout > 0 {
-		ctx, expire = context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("not done within %s", a.timeout))
+	if a.told.Timeout > 0 {
+		ctx, expire = context.WithTimeoutCause(ctx, a.told.Timeout, fmt.Errorf("not done within %s", a.told.Timeout))
 	}
 	body, err := a.request(ctx, cancel)
 	if err != nil {
@@ -97,9 +67,8 @@ func (a *address) request(ctx context.Context, cancel context.CancelCauseFunc) (
 	if err != nil {
 		return nil, errors.New("not a URL")
 	}
-	request.Header = a.header.Clone()
-	if host := a.header.Get("Host"); host != "" {
-		request.Host = host
+	if err := web.Set(request, a.told.Header); err != nil {
+		return nil, err
 	}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -108,9 +77,9 @@ func (a *address) request(ctx context.Context, cancel context.CancelCauseFunc) (
 		ResponseHeaderTimeout: answerTimeout,
 		TLSHandshakeTimeout:   answerTimeout,
 		ForceAttemptHTTP2:     true,
-		TLSClientConfig:       &tls.Config{InsecureSkipVerify: a.skip},
+		TLSClientConfig:       &tls.Config{InsecureSkipVerify: a.told.SkipVerify},
 	}
-	client := &http.Client{Transport: transport, CheckRedirect: a.redirect}
+	client := &http.Client{Transport: transport, CheckRedirect: web.Follow(a.told.Header)}
 	stall := time.AfterFunc(answerTimeout+stallTimeout, func() { cancel(fmt.Errorf("nothing came for %s", stallTimeout)) })
 	response, err := client.Do(request)
 	if err != nil {
@@ -123,23 +92,6 @@ func (a *address) request(ctx context.Context, cancel context.CancelCauseFunc) (
 		return nil, fmt.Errorf("answers %s", response.Status)
 	}
 	return &download{address: a, ctx: ctx, cancel: cancel, body: response.Body, stall: stall}, nil
-}
-
-// redirect strips what was meant for the first host.
-func (a *address) redirect(request *http.Request, before []*http.Request) error {
-	if len(before) >= maxRedirects {
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	}
-	if before[0].URL.Scheme == "https" && request.URL.Scheme != "https" {
-		return errors.New("redirects from https to http")
-	}
-	if request.URL.Host != a.url.Host {
-		for name := range a.header {
-			request.Header.Del(name)
-		}
-	}
-	request.Header.Del("Referer") // the query of the first
-	return nil
 }
 
 // reason is an error without the URL, which may hold a secret.

@@ -100,7 +100,7 @@ func TestDownloadWrong(t *testing.T) {
 		server.URL + "/slow#clientTimeout:1":      "not done within 1s",
 		server.URL + "/loop#X-Token:secret":       "more than 10 redirects",
 		secure.URL + "/good?secret":               "certificate",
-		secure.URL + "/away#clientSkipVerify":     "redirects from https to http",
+		secure.URL + "/away#clientSkipVerify":     "a redirect leads from https to http",
 		"http://user:secret@127.0.0.1:1/x?secret": "http://127.0.0.1:1/x: dial tcp 127.0.0.1:1: connect: connection refused",
 		"http:///secret":                          "not an http or https URL with a host",
 		"http://h/%zzsecret":                      "not an http or https URL with a host",

@@ -1,26 +1,25 @@
 package pull
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/writ-run/writ/internal/address"
 )
 
 // MaxBytes bounds a body.
 const MaxBytes = 32 << 20
 
 const (
-	timeout      = time.Minute // of one request with its body
-	maxRedirects = 10
+	timeout    = time.Minute // of one request with its body
+	maxTimeout = time.Hour   // that a place may set
 )
 
 // ErrUnchanged means that what is there is what was got before.
@@ -46,7 +45,7 @@ type stamp struct {
 type Getter struct {
 	Client     *http.Client  // nil: one of its own. Its CheckRedirect does not count
 	Unverified *http.Client  // the same, but for not verifying certificates; nil: none
-	Timeout    time.Duration // of one request with its body; 0: a minute
+	Timeout    time.Duration // of one request with its body, where its place sets none; 0: a minute
 }
 
 // Get returns a body, or ErrUnchanged where it is the one that was seen. Its errors hold nothing that a server said but
@@ -55,10 +54,7 @@ func (g *Getter) Get(ctx context.Context, p Place, seen Seen) ([]byte, Seen, err
 	if p.url == nil {
 		return getFile(p.path, seen)
 	}
-	limit := g.Timeout
-	if limit == 0 {
-		limit = timeout
-	}
+	limit := cmp.Or(p.told.Timeout, g.Timeout, timeout)
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	body, now, err := g.fetch(within, p, seen)
@@ -119,10 +115,12 @@ func read(from io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if len(body) > MaxBytes {
-		return nil, fmt.Errorf("has more than %d bytes", MaxBytes)
+		return nil, errTooLarge
 	}
 	return body, nil
 }
+
+var errTooLarge = fmt.Errorf("has more than %d bytes", MaxBytes)
 
 // fetch asks a web server. What it packs is unpacked by the transport as it is read, and so within the bound.
 func (g *Getter) fetch(ctx context.Context, p Place, seen Seen) ([]byte, Seen, error) {
@@ -135,11 +133,8 @@ func (g *Getter) fetch(ctx context.Context, p Place, seen Seen) ([]byte, Seen, e
 		return nil, Seen{}, errors.New("is not a URL")
 	}
 	request.Header.Set("Accept", "application/jwt, text/plain, */*;q=0.1")
-	for name, values := range p.header {
-		request.Header[name] = values
-		if name == "Host" {
-			request.Host = values[0]
-		}
+	if err := address.Set(request, p.told.Header); err != nil {
+		return nil, Seen{}, err
 	}
 	if seen.etag != "" {
 		request.Header.Set("If-None-Match", seen.etag)
@@ -149,7 +144,7 @@ func (g *Getter) fetch(ctx context.Context, p Place, seen Seen) ([]byte, Seen, e
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, Seen{}, fetchProblem(err)
+		return nil, Seen{}, address.Reason(err)
 	}
 	defer response.Body.Close()
 	switch {
@@ -159,8 +154,11 @@ func (g *Getter) fetch(ctx context.Context, p Place, seen Seen) ([]byte, Seen, e
 		return nil, Seen{}, fmt.Errorf("the server answers with status %d", response.StatusCode)
 	}
 	body, err := read(response.Body)
+	if errors.Is(err, errTooLarge) {
+		return nil, Seen{}, err
+	}
 	if err != nil {
-		return nil, Seen{}, fetchProblem(err)
+		return nil, Seen{}, address.Reason(err)
 	}
 	now := Seen{etag: bounded(response.Header.Get("ETag")), modified: bounded(response.Header.Get("Last-Modified"))}
 	return body, now, nil
@@ -177,7 +175,7 @@ func bounded(validator string) string {
 // client is the one for a place.
 func (g *Getter) client(p Place) (*http.Client, error) {
 	of, client := g.Client, http.Client{}
-	if p.skipVerify {
+	if p.told.SkipVerify {
 		if of = g.Unverified; of == nil {
 			return nil, errors.New("skipVerify is not possible here")
 		}
@@ -185,59 +183,6 @@ func (g *Getter) client(p Place) (*http.Client, error) {
 	if of != nil {
 		client = *of
 	}
-	client.CheckRedirect = func(next *http.Request, before []*http.Request) error { return follow(next, before, p.header) }
+	client.CheckRedirect = address.Follow(p.told.Header)
 	return &client, nil
-}
-
-// redirectError is a redirect that is not followed.
-type redirectError string
-
-func (e redirectError) Error() string { return string(e) }
-
-// follow decides on a redirect, and takes what is secret from a request to another host.
-func follow(next *http.Request, before []*http.Request, header http.Header) error {
-	first, last := before[0].URL, before[len(before)-1].URL
-	switch {
-	case len(before) > maxRedirects:
-		return redirectError(fmt.Sprintf("more than %d redirects", maxRedirects))
-	case next.URL.Host == "" || next.URL.Scheme != "http" && next.URL.Scheme != "https":
-		return redirectError("a redirect leads to what is no http or https URL")
-	case last.Scheme == "https" && next.URL.Scheme != "https":
-		return redirectError("a redirect leads from https to http")
-	}
-	next.Header.Del("Referer")
-	if !sameServer(first, next.URL) {
-		for name := range header {
-			next.Header.Del(name)
-		}
-		next.Header.Del("Authorization") // of a password in the URL
-	}
-	return nil
-}
-
-// sameServer is true where both are one host, by a connection that is no less private.
-func sameServer(a, b *url.URL) bool {
-	return strings.EqualFold(a.Host, b.Host) && a.Scheme == b.Scheme || strings.EqualFold(a.Hostname(), b.Hostname()) && a.Port() == "" && b.Port() == "" && b.Scheme == "https"
-}
-
-// fetchProblem is an error without the URL, which may hold a secret, and without what the server said.
-func fetchProblem(err error) error {
-	var redirect redirectError
-	var network *net.OpError
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &redirect):
-		return redirect
-	case errors.As(err, &certificate):
-		return certificate
-	case errors.As(err, &network):
-		return network
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the server closed the connection before its answer was whole")
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case strings.HasPrefix(err.Error(), "has more than "):
-		return err
-	}
-	return errors.New("what the server answers is not understood")
 }

@@ -44,6 +44,9 @@ func TestParse(t *testing.T) {
 		"https://a.example/#a b:s3cret": "NAME:VALUE",
 		"https://a.example/#:s3cret":    "NAME:VALUE",
 		"https://a.example/#a:s3\x01":   "NAME:VALUE",
+
+		"https://a.example/#clientTimeout:s3cret": "clientTimeout",
+		"https://a.example/#clientTimeout:3601":   "seconds from 1 to 3600",
 	} {
 		_, err := pull.Parse(path)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
@@ -224,7 +227,7 @@ func TestHostileServer(t *testing.T) {
 	for path, want := range map[string]string{
 		"/missing": "status 404", "/half": "before its answer was whole", "/endless": "more than 33554432 bytes", "/bomb": "more than 33554432 bytes",
 		"/silent": "no whole answer within 300ms", "/trickle": "no whole answer within 300ms", "/file": "no http or https URL", "/loop": "more than 10 redirects",
-		"/empty": "status 302", "/garbage": "not understood",
+		"/empty": "status 302", "/garbage": "not understood", "/silent#clientTimeout:1": "no whole answer within 1s",
 	} {
 		with := &patient
 		if strings.Contains(want, "within") {
@@ -237,7 +240,7 @@ func TestHostileServer(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := patient.Get(ended, place(t, s.URL+"/silent"), pull.Seen{}); !errors.Is(err, context.Canceled) {
+	if _, _, err := patient.Get(ended, place(t, s.URL+"/silent?token=s3cret"), pull.Seen{}); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("with an ended context: %v", err)
 	}
 	s.Close()

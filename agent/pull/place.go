@@ -12,24 +12,24 @@ package pull
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/writ-run/writ/internal/address"
 )
 
 // Place is a file or a URL, with the headers that are sent there.
 type Place struct {
-	path       string // of a file
-	url        *url.URL
-	header     http.Header
-	skipVerify bool // of the server's certificate
+	path string // of a file
+	url  *url.URL
+	told address.Options // where it is a URL
 }
 
 // IsURL tells a URL from a file.
 func IsURL(path string) bool { return strings.Contains(path, "://") }
 
-// Parse reads a path, or a URL in Etcha's form: URL#NAME:VALUE, further headers after a line break each, where skipVerify
-// stands for not verifying the server's certificate. Errors hold nothing of what follows the #.
+// Parse reads a path, or a URL in Etcha's form: URL#NAME:VALUE, further headers after a line break each, with
+// skipVerify and clientTimeout (address.Split). Errors hold nothing of what follows the #.
 func Parse(path string) (Place, error) {
 	if path == "" {
 		return Place{}, errors.New("is empty")
@@ -40,41 +40,19 @@ func Parse(path string) (Place, error) {
 		}
 		return Place{path: path}, nil
 	}
-	plain, headers, _ := strings.Cut(path, "#")
+	plain, told, err := address.Split(path, maxTimeout)
+	if err != nil {
+		return Place{}, fmt.Errorf("%q: %w", Shown(path), err)
+	}
 	u, err := url.Parse(plain)
 	if err != nil || u.Host == "" {
 		return Place{}, errors.New("is not a URL")
 	}
-	p := Place{url: u, header: http.Header{}}
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return Place{}, fmt.Errorf("%q: scheme %q; want a file, http or https", Shown(path), u.Scheme)
 	}
-	for line := range strings.SplitSeq(headers, "\n") {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		name, value, found := strings.Cut(line, ":")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		switch {
-		case strings.EqualFold(name, "skipVerify"), strings.EqualFold(name, "clientSkipVerify"):
-			p.skipVerify = true
-		case !found, !isToken(name), strings.ContainsFunc(value, isControl):
-			return Place{}, fmt.Errorf("%q: what follows the # is NAME:VALUE, a header a line", Shown(path))
-		default:
-			p.header.Add(name, value)
-		}
-	}
-	return p, nil
+	return Place{url: u, told: told}, nil
 }
-
-// isToken is true for the name of a header (RFC 9110 section 5.6.2).
-func isToken(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
-	})
-}
-
-func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // File is the path of a file; empty: it is a URL.
 func (p Place) File() string { return p.path }
@@ -84,14 +62,9 @@ func Shown(path string) string {
 	if !IsURL(path) {
 		return path
 	}
-	shown, _, headers := strings.Cut(path, "#")
-	if u, err := url.Parse(shown); err == nil {
-		shown = u.Redacted()
-	} else {
-		shown = "(a URL that cannot be read)" // it may hold a password
-	}
+	plain, _, headers := strings.Cut(path, "#")
 	if headers {
-		shown += "#(secret)"
+		return address.Shown(plain) + "#(secret)"
 	}
-	return shown
+	return address.Shown(plain)
 }
