@@ -46,6 +46,23 @@ func (s Spec) CheckArguments() error {
 	return nil
 }
 
+// OnlyContainers names the first field that is set and that only a container has, apart from User; empty: none.
+func (s Spec) OnlyContainers() string {
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{
+		{"image", s.Image != ""}, {"entrypoint", s.Entrypoint}, {"image's directory", s.ImageDir},
+		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"writ binary", s.Self}, {"host network", s.HostNetwork},
+		{"container_limits", s.Limits != Limits{}},
+	} {
+		if field.given {
+			return field.name
+		}
+	}
+	return ""
+}
+
 // CheckSize refuses more arguments and variables than Linux takes in all: a quarter of the stack, and 6 MiB (execve(2)).
 func CheckSize(arguments, environment []string) error {
 	const least, most, pointer, slack = 128 << 10, 6 << 20, 8, 8 << 10

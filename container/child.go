@@ -7,9 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // FindExecutable finds what a process is to run: in the run's own PATH, or, with a slash, relative to the directory where
@@ -63,22 +60,4 @@ func ExplainStart(err error, executable string) error {
 		return fmt.Errorf("%q: the interpreter that it names is missing: %w", executable, err)
 	}
 	return fmt.Errorf("%q: %w", executable, err)
-}
-
-// AwaitExit returns when the process has ended. It stays a zombie, so that its number remains its group's.
-func AwaitExit(pid int) {
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != unix.EINTR {
-			return
-		}
-	}
-}
-
-// ExitStatus is that of a shell: 128+n for a signal.
-func ExitStatus(status syscall.WaitStatus) int {
-	if status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return status.ExitStatus()
 }

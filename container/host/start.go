@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,7 +15,7 @@ import (
 
 // Start starts a process in a session of its own.
 func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) (container.Process, error) {
-	p := &process{runtime: r, reaped: make(chan struct{})}
+	p := &process{runtime: r}
 	err := ctx.Err()
 	if err == nil {
 		err = s.CheckArguments()
@@ -35,16 +34,8 @@ func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) 
 
 // plain refuses what only a container has.
 func plain(s container.Spec) error {
-	for _, field := range []struct {
-		name  string
-		given bool
-	}{
-		{"image", s.Image != ""}, {"entrypoint", s.Entrypoint}, {"image's directory", s.ImageDir},
-		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"writ binary", s.Self}, {"host network", s.HostNetwork}, {"container_limits", s.Limits != container.Limits{}},
-	} {
-		if field.given {
-			return fmt.Errorf("%s: only a container has that, and this is the machine itself", field.name)
-		}
+	if field := s.OnlyContainers(); field != "" {
+		return fmt.Errorf("%s: only a container has that, and this is the machine itself", field)
 	}
 	if len(s.Mounts) == 0 {
 		return nil
@@ -86,28 +77,10 @@ func (p *process) start(s container.Spec, io container.IO) error {
 	if err != nil {
 		return err
 	}
-	attributes := &os.ProcAttr{
+	p.group, err = p.runtime.leash.Start(executable, append([]string{s.Path}, s.Args...), os.ProcAttr{
 		Dir: directory, Env: append([]string{}, environment...), Files: streams.Child, // a nil Env would be ours
-		// A session of its own: a group to end, and no terminal of the caller's to read from or to signal. Should Writ be
-		// killed before the leash holds it, the kernel kills the leader, which will hardly have started anything by then.
-		Sys: &syscall.SysProcAttr{Setsid: true, Credential: who, Pdeathsig: syscall.SIGKILL},
-	}
-	started := make(chan error, 1)
-	go func() {
-		// The kernel sends Pdeathsig when the thread that forked ends, so this one stays for as long as the process does.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		handle, err := os.StartProcess(executable, append([]string{s.Path}, s.Args...), attributes)
-		if err == nil {
-			p.handle = handle
-			p.runtime.leash.Hold(handle.Pid, p.runtime.log)
-		}
-		started <- err
-		if err == nil {
-			<-p.reaped
-		}
-	}()
-	err = <-started
+		Sys: &syscall.SysProcAttr{Credential: who},
+	}, p.runtime.log)
 	streams.Started()
 	if err != nil {
 		streams.Abandon()

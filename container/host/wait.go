@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -20,14 +19,7 @@ const goneWait = 100 * time.Millisecond
 type process struct {
 	runtime *Runtime
 	streams *container.Streams
-	handle  *os.Process
-	reaped  chan struct{} // closed once the process has been waited for
-
-	mu       sync.Mutex
-	exited   bool      // the leader has, so that it is too late to end it
-	gone     bool      // nothing of the group is left to signal
-	patience time.Time // ended by Wait: until when the group may take to end; zero: not so
-	killer   *time.Timer
+	group   *container.Group
 
 	once   sync.Once
 	status int
@@ -35,32 +27,14 @@ type process struct {
 }
 
 // Signal sends a signal to the whole group.
-func (p *process) Signal(signal os.Signal) error {
-	number, ok := signal.(syscall.Signal)
-	if !ok {
-		return fmt.Errorf("signal %v: not a signal of this system", signal)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.signal(number)
-}
-
-// signal needs p.mu. The number stays the group's for as long as the leader is not waited for or anything is in the group.
-func (p *process) signal(number syscall.Signal) error {
-	if p.gone {
-		return os.ErrProcessDone
-	}
-	return syscall.Kill(-p.handle.Pid, number)
-}
+func (p *process) Signal(signal os.Signal) error { return p.group.Signal(signal) }
 
 // Wait returns the exit status, 128+n for a signal.
 func (p *process) Wait(ctx context.Context) (int, error) {
-	stop := context.AfterFunc(ctx, p.abort)
+	stop := context.AfterFunc(ctx, func() { p.group.Abort(p.runtime.grace) })
 	p.once.Do(p.reap)
 	stop()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if ctx.Err() == nil || p.patience.IsZero() {
+	if ctx.Err() == nil || !p.group.Aborted() {
 		return p.status, p.err
 	}
 	if p.err != nil {
@@ -69,44 +43,19 @@ func (p *process) Wait(ctx context.Context) (int, error) {
 	return p.status, ctx.Err()
 }
 
-// abort asks the group to end, and makes it after the grace.
-func (p *process) abort() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.exited || !p.patience.IsZero() {
-		return
-	}
-	p.patience = time.Now().Add(p.runtime.grace)
-	_ = p.signal(syscall.SIGTERM) // it may have ended
-	_ = p.signal(syscall.SIGCONT) // one that is stopped would not see it
-	p.killer = time.AfterFunc(p.runtime.grace, func() { _ = p.Signal(syscall.SIGKILL) })
-}
-
 // reap waits for the process, and ends what is left of its group.
 func (p *process) reap() {
-	leader := p.handle.Pid
-	container.AwaitExit(leader)
-	p.mu.Lock()
-	p.exited = true
-	patience, killer := p.patience, p.killer
+	patience := p.group.AwaitExit()
 	if patience.IsZero() {
-		_ = p.signal(syscall.SIGKILL)
+		_ = p.group.Signal(syscall.SIGKILL)
 	}
-	p.mu.Unlock()
-	state, err := p.handle.Wait()
-	close(p.reaped)
-	if err == nil {
-		p.status = container.ExitStatus(state.Sys().(syscall.WaitStatus))
-	}
+	status, err := p.group.Reap()
+	p.status = status
 	if !patience.IsZero() {
-		killer.Stop()
-		p.allowGrace(patience) // a shell dies of SIGTERM at once, while what it started may be about to put things in order
+		p.allowGrace(patience)
 	}
 	p.allowGrace(time.Now().Add(goneWait))
-	p.mu.Lock()
-	p.gone = true
-	p.mu.Unlock()
-	p.runtime.leash.Free(leader)
+	p.group.Close()
 	p.err = errors.Join(err, p.streams.Finish())
 }
 
@@ -114,15 +63,12 @@ func (p *process) reap() {
 // group its number is no other's; between two looks, far fewer processes start than there are numbers.
 func (p *process) allowGrace(until time.Time) {
 	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		p.mu.Lock()
 		left := time.Until(until)
 		number := syscall.Signal(0)
 		if left <= 0 {
 			number = syscall.SIGKILL
 		}
-		err := p.signal(number)
-		p.mu.Unlock()
-		if err != nil || left <= 0 {
+		if err := p.group.Signal(number); err != nil || left <= 0 {
 			return
 		}
 		time.Sleep(min(pause, left))

@@ -43,6 +43,7 @@ type process struct {
 	mu       sync.Mutex
 	ended    bool
 	patience time.Time // aborted: until when the rest may take to end; zero: not aborted
+	killer   *time.Timer
 
 	done chan struct{}
 	exit int   // valid when done
@@ -51,30 +52,20 @@ type process struct {
 
 // Wait returns the exit status once the container and all that it had are gone.
 func (p *process) Wait(ctx context.Context) (int, error) {
-	select {
-	case <-p.done:
-		return p.exit, p.err
-	case <-ctx.Done():
-		stop := p.abort()
-		<-p.done
-		stop()
-		if p.err != nil {
-			return p.exit, errors.Join(ctx.Err(), p.err)
-		}
-		return p.exit, ctx.Err()
-	}
+	return container.AwaitDone(ctx, p.done, p.abort, func() (int, error) { return p.exit, p.err })
 }
 
-// abort asks all processes to end, and makes them after the grace. The function that it returns stops the clock.
-func (p *process) abort() (stop func() bool) {
+// abort asks all processes to end, and makes them after the grace.
+func (p *process) abort() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.ended {
-		p.patience = time.Now().Add(p.runtime.grace)
-		_ = p.signal(syscall.SIGTERM) // it may have ended
-		_ = p.signal(syscall.SIGCONT) // one that is stopped would not see it
+	if p.ended || !p.patience.IsZero() {
+		return
 	}
-	return time.AfterFunc(p.runtime.grace, func() { _ = p.Signal(syscall.SIGKILL) }).Stop
+	p.patience = time.Now().Add(p.runtime.grace)
+	_ = p.signal(syscall.SIGTERM) // it may have ended
+	_ = p.signal(syscall.SIGCONT) // one that is stopped would not see it
+	p.killer = time.AfterFunc(p.runtime.grace, func() { _ = p.Signal(syscall.SIGKILL) })
 }
 
 // Signal sends a signal to every process of the container.
@@ -162,6 +153,9 @@ func (p *process) reap() {
 	p.awaitEnd()
 	p.mu.Lock()
 	p.ended = true
+	if p.killer != nil {
+		p.killer.Stop()
+	}
 	if p.pidfd >= 0 {
 		unix.Close(p.pidfd)
 	}
@@ -179,18 +173,13 @@ func (p *process) reap() {
 // allowGrace lets the rest of an aborted container end by itself: a shell dies of SIGTERM at once, while what it started may be
 // about to put things in order.
 func (p *process) allowGrace() {
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		p.mu.Lock()
-		left := time.Until(p.patience)
-		p.mu.Unlock()
-		if left <= 0 {
-			return
-		}
-		if rest, err := p.members(); err != nil || len(rest) == 0 {
-			return
-		}
-		time.Sleep(min(pause, left))
-	}
+	p.mu.Lock()
+	patience := p.patience
+	p.mu.Unlock()
+	container.AllowGrace(patience, func() bool {
+		rest, err := p.members()
+		return err == nil && len(rest) > 0
+	})
 }
 
 // awaitEnd returns when init has ended, and with it every process of the container.

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
-	"syscall"
 
 	"github.com/writ-run/writ/container"
 )
@@ -39,17 +37,12 @@ func (r *Runtime) Start(ctx context.Context, s container.Spec, io container.IO) 
 
 // plain refuses what only a container has.
 func plain(s container.Spec) error {
-	for _, field := range []struct {
-		name  string
-		given bool
-	}{
-		{"image", s.Image != ""}, {"entrypoint", s.Entrypoint}, {"image's directory", s.ImageDir},
-		{"privileged", s.Privileged}, {"hermetic", s.Hermetic}, {"writ binary", s.Self}, {"host network", s.HostNetwork},
-		{"container_limits", s.Limits != container.Limits{}}, {"user", s.User != ""},
-	} {
-		if field.given {
-			return needsContainer(field.name)
-		}
+	field := s.OnlyContainers()
+	if field == "" && s.User != "" {
+		field = "user"
+	}
+	if field != "" {
+		return needsContainer(field)
 	}
 	return nil
 }
@@ -81,30 +74,18 @@ func (p *process) start(s container.Spec, io container.IO) error {
 	if err != nil {
 		return err
 	}
-	attributes := &os.ProcAttr{
+	p.group, err = p.runtime.leash.Start(executable, append([]string{s.Path}, s.Args...), os.ProcAttr{
 		Dir: directory, Env: environment, Files: streams.Child,
-		// A session of its own: a group to end, and no terminal of the caller's to read from or to signal.
-		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+	}, p.runtime.log)
+	streams.Started()
+	if err != nil {
+		streams.Abandon()
+		return container.ExplainStart(err, executable)
 	}
-	failed := make(chan error, 1)
-	go func() {
-		// The kernel sends Pdeathsig when the thread that forked ends, so this one stays for as long as the process does.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		handle, err := os.StartProcess(executable, append([]string{s.Path}, s.Args...), attributes)
-		streams.Started()
-		if err != nil {
-			streams.Abandon()
-			failed <- container.ExplainStart(err, executable)
-			return
-		}
-		p.handle, p.streams = handle, streams
-		p.runtime.leash.Hold(handle.Pid, p.runtime.log)
-		streams.Run(io.Stdin)
-		failed <- nil
-		p.reap()
-	}()
-	return <-failed
+	p.streams = streams
+	streams.Run(io.Stdin)
+	go p.reap()
+	return nil
 }
 
 // environment is what the process sees: ours, then the Spec's, the last of a name winning.
