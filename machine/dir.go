@@ -27,18 +27,8 @@ func (d Dir) look() (*place, attributes, Differences, error) {
 		return nil, want, nil, err
 	}
 	p, err := find(d.Path)
-	var missing *noParent
-	if errors.As(err, &missing) {
-		return nil, want, absence("a directory"), err
-	}
-	if err != nil {
-		return nil, want, nil, err
-	}
-	if !p.exists {
-		return p, want, absence("a directory"), nil
-	}
-	if p.stat.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return p, want, Differences{{kind, isA(&p.stat), "a directory"}}, nil
+	if differences := p.differ("a directory", unix.S_IFDIR); err != nil || differences != nil {
+		return p, want, differences, err
 	}
 	if want.uid == nil || *want.uid != p.stat.Uid { // also one that is to be taken from her: what is in it is hers
 		if err := p.squatted(); err != nil {
@@ -52,21 +42,14 @@ func (d Dir) look() (*place, attributes, Differences, error) {
 // Check compares it with what is there.
 func (d Dir) Check(context.Context) (Differences, error) {
 	p, _, differences, err := d.look()
-	if p != nil {
-		p.close()
-	}
-	var missing *noParent
-	if errors.As(err, &missing) {
-		err = nil
-	}
-	return differences, err
+	defer p.close()
+	return checked(differences, err)
 }
 
 // Change makes it, 0755 and ours where nothing else is said, or changes its mode and owner.
 func (d Dir) Change(ctx context.Context) (Differences, error) {
 	p, want, differences, err := d.look()
-	var missing *noParent
-	if errors.As(err, &missing) {
+	if errors.As(err, new(*noParent)) {
 		if !d.Parents {
 			return nil, hinted{err, "--parents makes the directories above as well"}
 		}
@@ -142,18 +125,9 @@ func (d Dir) Remove(ctx context.Context) (bool, error) {
 		}
 	}
 	p, _, differences, err := d.look()
-	if p != nil {
-		defer p.close()
-	}
-	var missing *noParent
-	if differences.Absent() && (err == nil || errors.As(err, &missing)) {
-		return false, nil
-	}
-	if err != nil {
+	defer p.close()
+	if there, err := removable(d.Path, differences, err); !there {
 		return false, err
-	}
-	if len(differences) > 0 {
-		return false, notAsDescribed(d.Path, differences)
 	}
 	if p.name == "." {
 		return false, mistake("path %s: does not end in a name", Show(d.Path))

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -27,18 +26,8 @@ func (l Link) look() (*place, Differences, error) {
 		want += " to " + Show(l.To)
 	}
 	p, err := findName(l.Path)
-	var missing *noParent
-	if errors.As(err, &missing) {
-		return nil, absence(want), err
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if !p.exists {
-		return p, absence(want), nil
-	}
-	if p.stat.Mode&unix.S_IFMT != unix.S_IFLNK {
-		return p, Differences{{kind, isA(&p.stat), want}}, nil
+	if differences := p.differ(want, unix.S_IFLNK); err != nil || differences != nil {
+		return p, differences, err
 	}
 	to, err := readLink(p.dir, p.name)
 	if err == nil {
@@ -57,14 +46,8 @@ func (l Link) look() (*place, Differences, error) {
 // Check compares it with what is there.
 func (l Link) Check(context.Context) (Differences, error) {
 	p, differences, err := l.look()
-	if p != nil {
-		p.close()
-	}
-	var missing *noParent
-	if errors.As(err, &missing) {
-		err = nil
-	}
-	return differences, err
+	defer p.close()
+	return checked(differences, err)
 }
 
 // Change makes it. A link that leads elsewhere is replaced, atomically; something else only with Force.
@@ -113,21 +96,9 @@ func (l Link) makeRoom(p *place, differences Differences) error {
 // Remove removes it, not what it leads to.
 func (l Link) Remove(context.Context) (bool, error) {
 	p, differences, err := l.look()
-	if p != nil {
-		defer p.close()
-	}
-	var missing *noParent
-	if differences.Absent() && (err == nil || errors.As(err, &missing)) {
-		return false, nil
-	}
-	if err != nil {
+	defer p.close()
+	if there, err := removable(l.Path, differences, err); !there {
 		return false, err
 	}
-	if len(differences) > 0 {
-		return false, notAsDescribed(l.Path, differences)
-	}
-	if err := unix.Unlinkat(p.dir, p.name, 0); err != nil {
-		return false, fmt.Errorf("remove %s: %w", Show(l.Path), err)
-	}
-	return true, p.sync()
+	return true, p.unlink()
 }

@@ -97,8 +97,3 @@ func Show(path string) string {
 	}
 	return path
 }
-
-// notAsDescribed is why something is not removed.
-func notAsDescribed(path string, differences Differences) error {
-	return fmt.Errorf("%s: %s: not as described, so it is not removed", Show(path), differences)
-}

@@ -29,6 +29,26 @@ func (e *noParent) Error() string {
 	return fmt.Sprintf("%s: no directory %s", Show(e.path), Show(e.missing))
 }
 
+// checked is the end of a Check: what has no directory is absent like any.
+func checked(differences Differences, err error) (Differences, error) {
+	if err == nil || errors.As(err, new(*noParent)) {
+		return differences, nil
+	}
+	return nil, err
+}
+
+// removable tells whether what was looked at is there to be removed.
+func removable(path string, differences Differences, err error) (bool, error) {
+	differences, err = checked(differences, err)
+	switch {
+	case err != nil:
+		return false, err
+	case len(differences) > 0 && !differences.Absent():
+		return false, fmt.Errorf("%s: %s: not as described, so it is not removed", Show(path), differences)
+	}
+	return len(differences) == 0, nil
+}
+
 // step is one name of a path, or (where owner is not 0) the end of a link of that user: what it leads to must be hers.
 type step struct {
 	name  string
@@ -269,7 +289,30 @@ func findName(path string) (*place, error) {
 	return p, nil
 }
 
-func (p *place) close() { unix.Close(p.dir) }
+func (p *place) close() {
+	if p != nil {
+		unix.Close(p.dir)
+	}
+}
+
+// differ is what is wrong where there is something else than want, or nothing: no place at all included.
+func (p *place) differ(want string, format uint32) Differences {
+	switch {
+	case p == nil, !p.exists:
+		return Differences{{kind, absent, want}}
+	case p.stat.Mode&unix.S_IFMT != format:
+		return Differences{{kind, isA(&p.stat), want}}
+	}
+	return nil
+}
+
+// unlink removes what has the name and is no directory.
+func (p *place) unlink() error {
+	if err := unix.Unlinkat(p.dir, p.name, 0); err != nil {
+		return fmt.Errorf("remove %s: %w", Show(p.path), err)
+	}
+	return p.sync()
+}
 
 // open opens what has the name, if it is not a link, and never waits for a FIFO's other end.
 func (p *place) open(flags int) (*os.File, error) {

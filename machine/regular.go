@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,14 +41,14 @@ type state struct {
 }
 
 func (s *state) close() {
+	if s == nil {
+		return
+	}
 	if s.file != nil {
 		s.file.Close()
 	}
 	s.place.close()
 }
-
-// absence is the one difference of what does not exist.
-func absence(want string) Differences { return Differences{{kind, absent, want}} }
 
 // look finds out what is there. Where the directory does not exist, state is nil.
 func (r regular) look(ctx context.Context) (*state, Differences, error) {
@@ -57,12 +56,8 @@ func (r regular) look(ctx context.Context) (*state, Differences, error) {
 		return nil, nil, mistake("path %s: ends in /, so it names a directory", Show(r.path))
 	}
 	place, err := find(r.path)
-	var missing *noParent
-	if errors.As(err, &missing) {
-		return nil, absence("a file"), err
-	}
 	if err != nil {
-		return nil, nil, err
+		return nil, place.differ("a file", unix.S_IFREG), err
 	}
 	s := &state{place: place}
 	if err := r.compare(ctx, s); err != nil {
@@ -73,12 +68,7 @@ func (r regular) look(ctx context.Context) (*state, Differences, error) {
 }
 
 func (r regular) compare(ctx context.Context, s *state) error {
-	if !s.exists {
-		s.differences = absence("a file")
-		return nil
-	}
-	if s.stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		s.differences = Differences{{kind, isA(&s.stat), "a file"}}
+	if s.differences = s.differ("a file", unix.S_IFREG); s.differences != nil {
 		return nil
 	}
 	if r.attributes.uid == nil {
@@ -122,14 +112,8 @@ func (s *state) read() error {
 
 func (r regular) check(ctx context.Context) (Differences, error) {
 	s, differences, err := r.look(ctx)
-	if s != nil {
-		s.close()
-	}
-	var missing *noParent
-	if errors.As(err, &missing) {
-		err = nil
-	}
-	return differences, err
+	defer s.close()
+	return checked(differences, err)
 }
 
 func (r regular) change(ctx context.Context) (Differences, error) {
@@ -186,23 +170,11 @@ func (r regular) settle(ctx context.Context, s *state) error {
 
 func (r regular) remove(ctx context.Context) (bool, error) {
 	s, differences, err := r.look(ctx)
-	if s != nil {
-		defer s.close()
-	}
-	var missing *noParent
-	if differences.Absent() && (err == nil || errors.As(err, &missing)) {
-		return false, nil
-	}
-	if err != nil {
+	defer s.close()
+	if there, err := removable(r.path, differences, err); !there {
 		return false, err
 	}
-	if len(differences) > 0 {
-		return false, notAsDescribed(r.path, differences)
-	}
-	if err := unix.Unlinkat(s.dir, s.name, 0); err != nil {
-		return false, fmt.Errorf("remove %s: %w", Show(r.path), err)
-	}
-	return true, s.sync()
+	return true, s.unlink()
 }
 
 // reader ends with the context.
