@@ -20,7 +20,7 @@ import (
 	"github.com/writ-run/writ/agent/pull"
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/journal"
-	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/jsonnet/apart"
 	"github.com/writ-run/writ/pattern"
 	"github.com/writ-run/writ/token"
 )
@@ -89,7 +89,7 @@ type Agent struct {
 	now       func() time.Time
 	watcher   *pull.Watcher // nil: files cannot be watched here
 	metrics   *metrics
-	evaluator jsonnet.Evaluator
+	evaluator apart.Evaluator
 	renders   chan struct{} // a place for each Pattern that is rendered at a time: each takes a process
 
 	refusals *rate.Limiter // of what the log says of them

@@ -16,14 +16,14 @@ import (
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/container/host"
 	"github.com/writ-run/writ/journal"
-	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/jsonnet/apart"
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/pattern"
 	"github.com/writ-run/writ/token"
 )
 
 func TestMain(m *testing.M) {
-	if status, played := jsonnet.Main(os.Args); played {
+	if status, played := apart.Main(os.Args); played {
 		os.Exit(status)
 	}
 	if directory := os.Getenv(victim); directory != "" {

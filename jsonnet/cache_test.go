@@ -10,6 +10,13 @@ import (
 	"github.com/writ-run/writ/jsonnet"
 )
 
+// cache is a Cache.
+type cache map[string]any
+
+func (c cache) Get(key string) (any, bool) { value, found := c[key]; return value, found }
+
+func (c cache) Put(key string, value any) { c[key] = value }
+
 // TestCache: a program is evaluated at its build and, on a machine where everything differs, at its run.
 func TestCache(t *testing.T) {
 	t.Parallel()

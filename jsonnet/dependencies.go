@@ -10,7 +10,7 @@ import (
 // written there, also where no evaluation would reach them. An import that is not found is an *Error at its place, as is a
 // text that does not parse. Cycles are followed once.
 func Dependencies(ctx context.Context, p Program, l Limits) (map[string][]byte, error) {
-	l = l.orDefaults()
+	l = l.OrDefaults()
 	within, cancel := context.WithTimeout(ctx, l.Time)
 	defer cancel()
 	s := newSession(within, p, Access{}, l)

@@ -36,6 +36,11 @@ func IsError(err error) bool {
 	return errors.As(err, &e)
 }
 
+// Broken is the error of an evaluation that ended without one, with a reason that may be a stranger's.
+func Broken(p Program, reason string) error {
+	return &Error{File: p.Entrypoint, Text: cut(oneLine(reason))}
+}
+
 // problem makes an Error, without values from outside, of what the evaluator returns.
 func (m *machine) problem(err error) error {
 	if m.ctx.Err() != nil {

@@ -1,30 +1,6 @@
 package jsonnet
 
-import (
-	"bytes"
-	"context"
-)
-
-// RaceDetector tells whether it is built in.
-const RaceDetector = raceDetector
-
 var (
 	Nesting   = nesting
 	ParsePath = parsePath
 )
-
-// Answer gives a child's bytes to a parent, as one message, and returns its answer's error.
-func Answer(ctx context.Context, p Program, a Access, data []byte) (string, error) {
-	m, err := readMessage(bytes.NewReader(data), maxHead)
-	if err != nil {
-		return "", err
-	}
-	return a.answer(ctx, p, m).Error, nil
-}
-
-// Ready says whether a process is.
-func (e *Evaluator) Ready() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.spare != nil
-}

@@ -8,8 +8,7 @@
 //	    |                  +--> Fields: the lines of the fields that stand in the text itself
 //	    +--> Dependencies, Lint, Format
 //
-// Run evaluates here, for files of this machine's own. RunApart does in a child of this binary, which is killed at its
-// limits, for what was received; imports and calls to Access come back to this process over a pipe.
+// Run evaluates in this process, for files of this machine's own; what was received belongs into another (apart).
 //
 // The invariant: a Program reads what its Importer finds and reaches what its Access grants, and nothing else; and no error
 // holds a value that came through Access.
@@ -70,10 +69,11 @@ type Limits struct {
 	Time   time.Duration // 10 s
 	Stack  int           // calls within one another: 500
 	Bytes  int           // of all files together, and of the result: 64 MiB each
-	Memory int64         // of the child of RunApart: 512 MiB; by twice as much may this process grow with Run, garbage included
+	Memory int64         // of a process apart: 512 MiB; by twice as much may this process grow with Run, garbage included
 }
 
-func (l Limits) orDefaults() Limits {
+// OrDefaults is with the defaults in place of zeros.
+func (l Limits) OrDefaults() Limits {
 	if l.Time <= 0 {
 		l.Time = 10 * time.Second
 	}
@@ -95,9 +95,9 @@ const maxFiles = 10000
 // Run evaluates a program in this process and returns its JSON. A mistake in it is an *Error, and so is a limit that it
 // meets, which names the limit. The evaluation cannot be ended from outside: after its time (or ctx) the caller has its
 // error, but a goroutine may go on until the next import or native function, and take more memory: who has met that limit
-// does best to end. Programs of strangers belong into RunApart.
+// does best to end. Programs of strangers belong into a process apart.
 func Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
-	l = l.orDefaults()
+	l = l.OrDefaults()
 	within, cancel := context.WithTimeout(ctx, l.Time)
 	type result struct {
 		json []byte
@@ -109,9 +109,9 @@ func Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
 		json, err := newSession(within, p, a, l).run()
 		done <- result{json, err}
 	}()
-	full := make(chan struct{})
+	full, before := make(chan struct{}), memory()
 	go func() {
-		if grows(within, 2*l.Memory) {
+		if OutgrowsMemory(within, before+2*l.Memory) {
 			close(full)
 			cancel()
 		}
@@ -152,6 +152,11 @@ func ended(ctx context.Context, p Program, l Limits) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return TooLong(p, l)
+}
+
+// TooLong is the error of a program that met its limit of time.
+func TooLong(p Program, l Limits) error {
 	return &Error{File: p.Entrypoint, Text: fmt.Sprintf("not evaluated within %s (the limit of time)", l.Time)}
 }
 

@@ -31,7 +31,7 @@ func (f Finding) String() string {
 // imports that are not found, expressions that cannot work. Findings are in the order of their places. A text that does not
 // parse is an *Error.
 func Lint(ctx context.Context, p Program) ([]Finding, error) {
-	l := Limits{}.orDefaults()
+	l := Limits{}.OrDefaults()
 	within, cancel := context.WithTimeout(ctx, l.Time)
 	type result struct {
 		findings []Finding
@@ -146,7 +146,7 @@ func Format(file string, text []byte) (result []byte, err error) {
 	if err := tooDeep(file, text); err != nil {
 		return nil, err
 	}
-	m := newSession(context.Background(), Program{Entrypoint: file}, Access{}, Limits{}.orDefaults()).machine(file)
+	m := newSession(context.Background(), Program{Entrypoint: file}, Access{}, Limits{}.OrDefaults()).machine(file)
 	defer func() {
 		if problem := recover(); problem != nil { // of the formatter: not this program's end
 			result, err = nil, m.problem(fmt.Errorf("the formatter broke: %v", problem))

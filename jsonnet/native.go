@@ -71,7 +71,9 @@ func kindOf(value any) string {
 // bring takes note of a value from outside.
 func (s *session) bring(value string) {
 	s.brought = append(s.brought, value)
-	s.access.bring(value)
+	if s.access.Brought != nil {
+		s.access.Brought(value)
+	}
 }
 
 // once remembers an answer within the evaluation: a URL is fetched, and a command runs, once.

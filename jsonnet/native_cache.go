@@ -33,15 +33,15 @@ func kept() native {
 		if value, err = plain(value); err != nil {
 			return nil, err
 		}
-		for _, text := range keptTexts(key, value) {
+		for _, text := range KeptTexts(key, value) {
 			s.bring(text)
 		}
 		return answered(value), nil
 	}}
 }
 
-// keptTexts are the texts of a kept value that came from outside when it was kept.
-func keptTexts(key string, value any) []string {
+// KeptTexts are the texts of a kept value that came from outside when it was kept.
+func KeptTexts(key string, value any) []string {
 	var list []string
 	if !strings.HasPrefix(key, "get ") { // that looks into what is there already
 		leaves(value, func(text string) { list = append(list, text) })

@@ -9,6 +9,7 @@ import (
 
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/jsonnet/apart"
 	"github.com/writ-run/writ/sysinfo"
 )
 
@@ -25,7 +26,7 @@ type Environment struct {
 	Limits jsonnet.Limits
 	Apart  bool // in a process of its own that is killed at the limits: for what was received
 
-	Evaluator *jsonnet.Evaluator // has that process ready; nil: it is started
+	Evaluator *apart.Evaluator // has that process ready; nil: it is started
 }
 
 // Vars merges layers, a later one over an earlier: the Pattern's run vars, the configuration's, the source's, the target's.
@@ -90,7 +91,7 @@ func (e Environment) evaluate(ctx context.Context, program jsonnet.Program) ([]b
 		if e.Evaluator != nil {
 			return e.Evaluator.Run(ctx, program, access, e.Limits)
 		}
-		return jsonnet.RunApart(ctx, program, access, e.Limits)
+		return apart.Run(ctx, program, access, e.Limits)
 	}
 	return jsonnet.Run(ctx, program, access, e.Limits)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/jsonnet/apart"
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/pattern"
 	"github.com/writ-run/writ/token"
@@ -115,7 +116,7 @@ func TestDecode(t *testing.T) {
 
 // TestMain: this binary also evaluates apart.
 func TestMain(m *testing.M) {
-	if status, played := jsonnet.Main(os.Args); played {
+	if status, played := apart.Main(os.Args); played {
 		os.Exit(status)
 	}
 	os.Exit(m.Run())

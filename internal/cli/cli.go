@@ -22,8 +22,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/writ-run/writ/container/oci"
-	"github.com/writ-run/writ/jsonnet"
-	"github.com/writ-run/writ/key/apart"
+	"github.com/writ-run/writ/jsonnet/apart"
+	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/shell"
 )
 
@@ -83,10 +83,10 @@ func Main() int {
 	if status, played := oci.Main(os.Args); played {
 		return status
 	}
-	if status, played := jsonnet.Main(os.Args); played {
+	if status, played := apart.Main(os.Args); played {
 		return status
 	}
-	if status, played := apart.Main(os.Args); played {
+	if status, played := idle.Main(os.Args); played {
 		return status
 	}
 	if name := filepath.Base(os.Args[0]); name != "writ" && shell.Is(name) {

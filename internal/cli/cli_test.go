@@ -14,8 +14,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/writ-run/writ/jsonnet"
-	"github.com/writ-run/writ/key/apart"
+	"github.com/writ-run/writ/jsonnet/apart"
+	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/shell"
 )
 
@@ -23,10 +23,10 @@ func TestMain(m *testing.M) {
 	if shell.Is(os.Args[0]) {
 		os.Exit(Main())
 	}
-	if status, played := jsonnet.Main(os.Args); played {
+	if status, played := apart.Main(os.Args); played {
 		os.Exit(status)
 	}
-	if status, played := apart.Main(os.Args); played {
+	if status, played := idle.Main(os.Args); played {
 		os.Exit(status)
 	}
 	testscript.Main(tests{m}, map[string]func(){

@@ -1,4 +1,4 @@
-package jsonnet
+package apart
 
 import (
 	"encoding/binary"
@@ -6,16 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/writ-run/writ/jsonnet"
 )
 
-// message is what the child of RunApart and its parent tell one another: the parent what to evaluate, the child what it
+// message is what a child and its parent tell one another: the parent what to evaluate, the child what it
 // needs, the parent the answer, ..., the child how it ended. One at a time, each answered.
 type message struct {
-	Kind      string   `json:"kind"` // plan, answer; a name of calls; done, failed
-	Arguments []string `json:"arguments,omitempty"`
-	Found     bool     `json:"found,omitempty"`
-	Error     string   `json:"error,omitempty"`
-	Problem   *Error   `json:"problem,omitempty"`
+	Kind      string         `json:"kind"` // plan, answer; a name of calls; done, failed
+	Arguments []string       `json:"arguments,omitempty"`
+	Found     bool           `json:"found,omitempty"`
+	Error     string         `json:"error,omitempty"`
+	Problem   *jsonnet.Error `json:"problem,omitempty"`
 	body      []byte
 }
 
@@ -23,7 +25,7 @@ type message struct {
 type plan struct {
 	Entrypoint, Dir string
 	Granted         []string // the calls that are
-	Limits          Limits
+	Limits          jsonnet.Limits
 }
 
 // maxHead bounds a message without its body.

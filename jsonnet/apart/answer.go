@@ -1,10 +1,12 @@
-package jsonnet
+package apart
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/writ-run/writ/jsonnet"
 )
 
 // calls are what a child may ask for, with the number of their arguments.
@@ -12,8 +14,25 @@ var calls = map[string]int{
 	"import": 2, "config": 0, "env": 1, "file": 1, "fetch": 0, "command": 1, "record": 2, "get": 1, "put": 1, "trace": 0,
 }
 
+// parent is what answers a child.
+type parent struct {
+	jsonnet.Access
+	program jsonnet.Program
+}
+
+// granted names the calls that are answered.
+func (a parent) granted() []string {
+	var names []string
+	for name := range calls {
+		if a.grants(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // grants tells whether a call is granted.
-func (a Access) grants(call string) bool {
+func (a parent) grants(call string) bool {
 	switch call {
 	case "import":
 		return true
@@ -38,11 +57,11 @@ func (a Access) grants(call string) bool {
 }
 
 // answer does what a child asks for. That it asks only for what is granted is not taken from the child.
-func (a Access) answer(ctx context.Context, p Program, m message) message {
+func (a parent) answer(ctx context.Context, m message) message {
 	answer := message{}
 	err := fmt.Errorf("there is no call %q with %d arguments", m.Kind, len(m.Arguments))
 	if arguments, known := calls[m.Kind]; known && len(m.Arguments) == arguments && a.grants(m.Kind) {
-		answer, err = a.do(ctx, p, m)
+		answer, err = a.do(ctx, m)
 	}
 	if err != nil {
 		answer = message{Error: err.Error()}
@@ -51,11 +70,11 @@ func (a Access) answer(ctx context.Context, p Program, m message) message {
 	return answer
 }
 
-func (a Access) do(ctx context.Context, p Program, m message) (answer message, err error) {
+func (a parent) do(ctx context.Context, m message) (answer message, err error) {
 	switch m.Kind {
 	case "import":
 		var found string
-		found, answer.body, err = p.Import(m.Arguments[0], m.Arguments[1])
+		found, answer.body, err = a.program.Import(m.Arguments[0], m.Arguments[1])
 		answer.Arguments = []string{found}
 	case "config":
 		var config any
@@ -72,7 +91,7 @@ func (a Access) do(ctx context.Context, p Program, m message) (answer message, e
 		answer.body, err = a.File(ctx, m.Arguments[0])
 		a.bringBody(answer, err)
 	case "fetch":
-		var request Request
+		var request jsonnet.Request
 		if err = json.Unmarshal(m.body, &request); err == nil {
 			answer.body, err = a.Fetch(ctx, request)
 			a.bringBody(answer, err)
@@ -92,7 +111,7 @@ func (a Access) do(ctx context.Context, p Program, m message) (answer message, e
 	case "get":
 		var value any
 		if value, answer.Found = a.Cache.Get(m.Arguments[0]); answer.Found {
-			for _, text := range keptTexts(m.Arguments[0], value) {
+			for _, text := range jsonnet.KeptTexts(m.Arguments[0], value) {
 				a.bring(text)
 			}
 			answer.body, err = json.Marshal(value)
@@ -109,13 +128,13 @@ func (a Access) do(ctx context.Context, p Program, m message) (answer message, e
 }
 
 // bring tells the caller of a value from outside.
-func (a Access) bring(value string) {
+func (a parent) bring(value string) {
 	if a.Brought != nil {
 		a.Brought(value)
 	}
 }
 
-func (a Access) bringBody(answer message, err error) {
+func (a parent) bringBody(answer message, err error) {
 	if err == nil {
 		a.bring(string(answer.body))
 	}

@@ -1,5 +1,5 @@
 //go:build !race
 
-package jsonnet
+package apart
 
 const raceDetector = false

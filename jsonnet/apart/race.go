@@ -1,6 +1,6 @@
 //go:build race
 
-package jsonnet
+package apart
 
 // raceDetector: its shadow memory counts as data, of which it takes far more than any limit.
 const raceDetector = true

@@ -1,4 +1,4 @@
-package jsonnet_test
+package apart_test
 
 import (
 	"bufio"
@@ -17,12 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/jsonnet/apart"
 )
 
-func apart(t *testing.T, a jsonnet.Access, l jsonnet.Limits, text string) (string, error) {
+func run(t *testing.T, a jsonnet.Access, l jsonnet.Limits, text string) (string, error) {
 	t.Helper()
 	files := map[string]string{"/main.jsonnet": text, "/self.jsonnet": "import 'self.jsonnet'"}
-	result, err := jsonnet.RunApart(t.Context(), jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(files)}, a, l)
+	result, err := apart.Run(t.Context(), jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(files)}, a, l)
 	return strings.Join(strings.Fields(string(result)), ""), err
 }
 
@@ -49,7 +50,7 @@ func TestApartIsTheSame(t *testing.T) {
 	} {
 		var told [2]string
 		var results [2]string
-		for i, run := range []func(context.Context, jsonnet.Program, jsonnet.Access, jsonnet.Limits) ([]byte, error){jsonnet.Run, jsonnet.RunApart} {
+		for i, evaluate := range []func(context.Context, jsonnet.Program, jsonnet.Access, jsonnet.Limits) ([]byte, error){jsonnet.Run, apart.Run} {
 			var brought []string
 			var trace strings.Builder
 			cache := cache{"getEnv KEPT": "kept value"}
@@ -57,7 +58,7 @@ func TestApartIsTheSame(t *testing.T) {
 			access.Brought = func(value string) { brought = append(brought, value) }
 			access.Cache, access.Trace = cache, &trace
 			files := map[string]string{"/main.jsonnet": text, "/self.jsonnet": "import 'self.jsonnet'"}
-			result, err := run(t.Context(), jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(files)}, access, jsonnet.Limits{})
+			result, err := evaluate(t.Context(), jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(files)}, access, jsonnet.Limits{})
 			results[i] = fmt.Sprintf("%s %v", result, err)
 			kept, err := json.Marshal(cache)
 			if err != nil {
@@ -69,7 +70,7 @@ func TestApartIsTheSame(t *testing.T) {
 			t.Errorf("%s:\nhere  %s %s\napart %s %s", text, results[0], told[0], results[1], told[1])
 		}
 	}
-	got, err := apart(t, jsonnet.Access{}, jsonnet.Limits{}, "std.native('getEnv')('PATH')")
+	got, err := run(t, jsonnet.Access{}, jsonnet.Limits{}, "std.native('getEnv')('PATH')")
 	if err == nil || !strings.Contains(err.Error(), "getEnv is closed here") {
 		t.Errorf("closed: %s, %v", got, err)
 	}
@@ -81,6 +82,46 @@ type cache map[string]any
 func (c cache) Get(key string) (any, bool) { value, found := c[key]; return value, found }
 
 func (c cache) Put(key string, value any) { c[key] = value }
+
+// granted is an Access with something behind each function.
+func granted() jsonnet.Access {
+	return jsonnet.Access{
+		Config: func() (any, error) {
+			return map[string]any{"vars": map[string]any{"a": 1, "host": map[string]any{"ip": "10.0.0.1"}}, "exec": struct {
+				Command string `json:"command"`
+			}{"/bin/bash"}}, nil
+		},
+		Env: func(name string) (string, bool) {
+			value, set := map[string]string{"TOKEN": "hunter2-hunter2", "EMPTY": "", "SHORT": "xyz"}[name]
+			return value, set
+		},
+		File: func(_ context.Context, path string) ([]byte, error) {
+			if path == "/motd" {
+				return []byte("hello\n"), nil
+			}
+			return nil, errors.New("no such file")
+		},
+		Fetch: func(_ context.Context, r jsonnet.Request) ([]byte, error) {
+			if strings.Contains(r.URL, "/down") {
+				return nil, errors.New("status 503")
+			}
+			return json.Marshal(r)
+		},
+		Command: func(_ context.Context, command string) (string, error) {
+			if command == "false" {
+				return "", errors.New("exit status 1")
+			}
+			return "ran " + command, nil
+		},
+		Record: func(_ context.Context, kind, name string) ([]string, error) {
+			if name == "nowhere" {
+				return nil, errors.New("no such host")
+			}
+			return []string{name + " 2", name + " 1", kind}, nil
+		},
+		Dir: "/srv/patterns",
+	}
+}
 
 // TestApartLimits: what a stranger's program may try, each ended at its limit, which the error names.
 func TestApartLimits(t *testing.T) {
@@ -106,7 +147,7 @@ func TestApartLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
-			got, err := apart(t, jsonnet.Access{}, c.limits, c.text)
+			got, err := run(t, jsonnet.Access{}, c.limits, c.text)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !jsonnet.IsError(err) || !strings.HasPrefix(err.Error(), "/main.jsonnet") && !strings.HasPrefix(err.Error(), "/self.jsonnet") {
 				t.Errorf("got %.100s, %v; want %s", got, err, c.want)
 			}
@@ -120,7 +161,7 @@ func TestApartLimits(t *testing.T) {
 	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage); err != nil {
 		t.Fatal(err)
 	}
-	if most := int64(128+64+64) << 10; usage.Maxrss > most && !jsonnet.RaceDetector { // the limit, the margin, and what of the binary is in memory
+	if most := int64(128+64+64) << 10; usage.Maxrss > most && !apart.RaceDetector { // the limit, the margin, and what of the binary is in memory
 		t.Errorf("a child had %d KiB; want at most %d", usage.Maxrss, most)
 	}
 }
@@ -130,7 +171,7 @@ func TestApartContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	access := jsonnet.Access{Env: func(string) (string, bool) { cancel(); return "", true }}
 	program := jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": "local f(x) = f(x + 1) tailstrict; if std.native('getEnv')('X') == '' then f(0) else 1"})}
-	if _, err := jsonnet.RunApart(ctx, program, access, jsonnet.Limits{}); !errors.Is(err, context.Canceled) {
+	if _, err := apart.Run(ctx, program, access, jsonnet.Limits{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -138,8 +179,19 @@ func TestApartContext(t *testing.T) {
 // TestApartFiles: what a stranger's program may import of the disk, and that nothing waits.
 func TestApartFiles(t *testing.T) {
 	t.Parallel()
-	directory := tree(t, map[string]string{"x": "outside", "a/root/lib": "'inside'"})
+	directory, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	root := filepath.Join(directory, "a/root")
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range map[string]string{filepath.Join(directory, "x"): "outside", filepath.Join(root, "lib"): "'inside'"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, target := range map[string]string{"out": "../../x", "in": "lib"} {
 		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
 			t.Fatal(err)
@@ -161,7 +213,7 @@ func TestApartFiles(t *testing.T) {
 		if err := os.WriteFile(main, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := jsonnet.RunApart(t.Context(), jsonnet.Program{Entrypoint: main, Import: jsonnet.Disk(root)}, jsonnet.Access{}, jsonnet.Limits{})
+		got, err := apart.Run(t.Context(), jsonnet.Program{Entrypoint: main, Import: jsonnet.Disk(root)}, jsonnet.Access{}, jsonnet.Limits{})
 		if want == "" {
 			if err != nil || string(got) != "\"inside\"\n" {
 				t.Errorf("%s: got %s, %v", text, got, err)
@@ -178,7 +230,7 @@ func TestApartFiles(t *testing.T) {
 func victim() {
 	access := jsonnet.Access{Env: func(string) (string, bool) { fmt.Println("ready"); return "", true }}
 	program := jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": "local f(n) = if n == 0 then 0 else f(n - 1) + f(n - 1); if std.native('getEnv')('X') == '' then f(100) else 1"})}
-	_, err := jsonnet.RunApart(context.Background(), program, access, jsonnet.Limits{Time: time.Hour})
+	_, err := apart.Run(context.Background(), program, access, jsonnet.Limits{Time: time.Hour})
 	fmt.Println(err)
 }
 
@@ -253,7 +305,7 @@ func childOf(t *testing.T, parent int) int {
 func TestMainPlaysOnlyTheChild(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"writ"}, {"/usr/bin/writ", "writ-jsonnet"}, {""}} {
-		if status, played := jsonnet.Main(args); played || status != 0 {
+		if status, played := apart.Main(args); played || status != 0 {
 			t.Errorf("%q was played", args)
 		}
 	}

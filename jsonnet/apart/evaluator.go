@@ -1,4 +1,4 @@
-package jsonnet
+package apart
 
 import (
 	"context"
@@ -6,16 +6,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/jsonnet"
 )
 
 // spareTime is how long a process waits for another program.
 const spareTime = 30 * time.Second
 
-// Evaluator evaluates apart as RunApart does, each program in a process of its own, and may have the next process ready: most
+// Evaluator evaluates as Run does, each program in a process of its own, and may have the next process ready: most
 // of what a small program takes is the start of one. Its zero value is good.
 type Evaluator struct {
 	mu       sync.Mutex
-	spare    *apart
+	spare    *child
 	timer    *time.Timer // ends the spare
 	starting sync.WaitGroup
 	busy     bool // with starting one
@@ -23,18 +25,18 @@ type Evaluator struct {
 }
 
 // Run evaluates a program, in the process that is ready where there is one.
-func (e *Evaluator) Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
+func (e *Evaluator) Run(ctx context.Context, p jsonnet.Program, a jsonnet.Access, l jsonnet.Limits) ([]byte, error) {
 	if c := e.take(); c != nil {
 		result, err := c.run(ctx, p, a, l)
 		if err == nil || c.heard || ctx.Err() != nil {
 			return result, err
 		} // it has died while it waited
 	}
-	return RunApart(ctx, p, a, l)
+	return Run(ctx, p, a, l)
 }
 
 // take returns the process that is ready; nil: none is.
-func (e *Evaluator) take() *apart {
+func (e *Evaluator) take() *child {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c := e.spare
@@ -49,7 +51,7 @@ func (e *Evaluator) take() *apart {
 }
 
 // lives says whether the process has not ended.
-func (c *apart) lives() bool {
+func (c *child) lives() bool {
 	var info unix.Siginfo
 	err := unix.Waitid(unix.P_PID, c.command.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
 	return err == nil && info.Signo == 0
@@ -64,7 +66,7 @@ func (e *Evaluator) Prepare() {
 	}
 	e.busy = true
 	e.starting.Go(func() {
-		c, err := startChild()
+		c, err := start()
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.busy = false

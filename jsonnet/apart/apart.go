@@ -1,4 +1,13 @@
-package jsonnet
+// Package apart evaluates Jsonnet that was received, in a child of this binary, which is killed at its limits: of time, of
+// memory (512 MiB where none is given, and 64 MiB for the runtime itself), of stack.
+//
+//	Run, or Evaluator with a child that is ready --plan--> Main, in the child: jsonnet.Run
+//	  Importer, Access  <--------what it needs, and the answer, ...-------->  the same, over a pipe
+//	                    <--JSON, or the mistake--
+//
+// Invariant: the child has no environment, opens no file, and dies with this process; it is answered what is granted,
+// whatever it says.
+package apart
 
 import (
 	"bytes"
@@ -12,15 +21,13 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/writ-run/writ/jsonnet"
 )
 
-// RunApart evaluates a program in a process of its own, which is killed at the limits: of time, of memory (512 MiB where
-// none is given, and 64 MiB for the runtime itself), of stack. It has no environment, opens no file, and dies with this
-// process; imports and calls to a are answered here.
-//
-// The process is this binary: Main must be the first that it calls.
-func RunApart(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
-	c, err := startChild()
+// Run evaluates a program as jsonnet.Run does, in a child. The process is this binary: Main must be the first that it calls.
+func Run(ctx context.Context, p jsonnet.Program, a jsonnet.Access, l jsonnet.Limits) ([]byte, error) {
+	c, err := start()
 	if err != nil {
 		return nil, fmt.Errorf("evaluate apart: %w", err)
 	}
@@ -28,27 +35,30 @@ func RunApart(ctx context.Context, p Program, a Access, l Limits) ([]byte, error
 }
 
 // run evaluates a program in a child, which has ended when it returns.
-func (c *apart) run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
-	l = l.orDefaults()
+func (c *child) run(ctx context.Context, p jsonnet.Program, a jsonnet.Access, l jsonnet.Limits) ([]byte, error) {
+	l = l.OrDefaults()
 	within, cancel := context.WithTimeout(ctx, l.Time)
 	defer cancel()
 	stop := context.AfterFunc(within, func() { _ = c.command.Process.Kill() })
 	defer stop()
-	result, err := c.converse(within, p, a, l)
+	result, err := c.converse(within, parent{a, p}, l)
 	died := c.end(errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE))
 	switch {
 	case err == nil:
 		return result, nil
 	case within.Err() != nil:
-		return nil, ended(ctx, p, l)
-	case errors.As(err, new(*Error)):
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, jsonnet.TooLong(p, l)
+	case jsonnet.IsError(err):
 		return nil, err
 	}
-	return nil, &Error{File: p.Entrypoint, Text: c.why(l, err, died)}
+	return nil, jsonnet.Broken(p, c.why(l, err, died))
 }
 
-// apart is a child.
-type apart struct {
+// child is the process.
+type child struct {
 	command *exec.Cmd
 	in      io.WriteCloser
 	out     io.ReadCloser
@@ -56,11 +66,11 @@ type apart struct {
 	heard   bool // that it has asked or answered anything
 }
 
-func startChild() (*apart, error) {
+func start() (*child, error) {
 	if filepath.Base(os.Args[0]) == childName {
-		return nil, errors.New("this binary does not call jsonnet.Main")
+		return nil, errors.New("this binary does not call apart.Main")
 	}
-	c := &apart{said: head{limit: 4 << 10}}
+	c := &child{said: head{limit: 4 << 10}}
 	c.command = &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{childName}, Dir: "/",
 		Env:         []string{"GOTRACEBACK=none"}, // a fatal error of Go's is a line
@@ -78,7 +88,7 @@ func startChild() (*apart, error) {
 }
 
 // end ends the child, which has done what it had to do unless it ends by itself, and says how it ended.
-func (c *apart) end(byItself bool) string {
+func (c *child) end(byItself bool) string {
 	c.in.Close()
 	if !byItself {
 		_ = c.command.Process.Kill()
@@ -88,8 +98,8 @@ func (c *apart) end(byItself bool) string {
 }
 
 // converse says what is to be evaluated, and answers until there is a result.
-func (c *apart) converse(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
-	text, err := json.Marshal(plan{Entrypoint: p.Entrypoint, Dir: a.Dir, Granted: a.granted(), Limits: l})
+func (c *child) converse(ctx context.Context, a parent, l jsonnet.Limits) ([]byte, error) {
+	text, err := json.Marshal(plan{Entrypoint: a.program.Entrypoint, Dir: a.Dir, Granted: a.granted(), Limits: l})
 	if err != nil {
 		return nil, err
 	}
@@ -112,14 +122,14 @@ func (c *apart) converse(ctx context.Context, p Program, a Access, l Limits) ([]
 			}
 			return nil, m.Problem
 		}
-		if err := a.answer(ctx, p, m).write(c.in); err != nil {
+		if err := a.answer(ctx, m).write(c.in); err != nil {
 			return nil, err
 		}
 	}
 }
 
 // why is the cause of a child's end that gave no result.
-func (c *apart) why(l Limits, err error, died string) string {
+func (c *child) why(l jsonnet.Limits, err error, died string) string {
 	said := c.said.String()
 	switch {
 	case strings.Contains(said, "stack exceeds"):
@@ -131,7 +141,7 @@ func (c *apart) why(l Limits, err error, died string) string {
 		return fmt.Sprintf("the evaluator broke: %s; most likely it needs more than %d bytes of memory (the limit of memory)", died, l.Memory)
 	case said != "":
 		first, _, _ := strings.Cut(strings.TrimSpace(said), "\n") // below it the runtime shows its own state
-		return fmt.Sprintf("the evaluator broke: %s: %s", died, oneLine(first))
+		return fmt.Sprintf("the evaluator broke: %s: %s", died, first)
 	}
 	return fmt.Sprintf("the evaluator broke: %s: %v", died, err)
 }
@@ -147,15 +157,4 @@ func (h *head) Write(data []byte) (int, error) {
 		h.Buffer.Write(data[:min(room, len(data))])
 	}
 	return len(data), nil
-}
-
-// granted names the calls that an Access answers.
-func (a Access) granted() []string {
-	var names []string
-	for name := range calls {
-		if a.grants(name) {
-			names = append(names, name)
-		}
-	}
-	return names
 }

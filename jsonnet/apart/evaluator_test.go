@@ -1,4 +1,4 @@
-package jsonnet_test
+package apart_test
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/jsonnet/apart"
 )
 
 // children are the processes of this one that wait for a program.
@@ -37,7 +38,7 @@ func children(t *testing.T) (pids []int) {
 // TestEvaluator: a process is ready for the next program, no two programs share one, one that has died is not used, and none
 // is left. It is not parallel, since it counts this process's children.
 func TestEvaluator(t *testing.T) {
-	var e jsonnet.Evaluator
+	var e apart.Evaluator
 	run := func(text string) (string, error) {
 		program := jsonnet.Program{Entrypoint: "/a", Import: jsonnet.Memory(map[string]string{"/a": text})}
 		defer e.Prepare()

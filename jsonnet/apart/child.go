@@ -1,4 +1,4 @@
-package jsonnet
+package apart
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"runtime/metrics"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/jsonnet"
 )
 
-// childName is the name by which this binary is the child of RunApart.
+// childName is the name by which this binary is the child of Run.
 const childName = "writ-jsonnet"
 
 // What the child may take beyond Limits.Memory (the runtime's own), and its stack of Go's.
@@ -25,20 +25,20 @@ const (
 	goStack      = 64 << 20
 )
 
-// Main is the child of RunApart, where args say so by their first. A binary that calls RunApart calls it before anything
+// Main is the child of Run, where args say so by their first. A binary that calls Run calls it before anything
 // else, and ends with status where it was played.
 func Main(args []string) (status int, played bool) {
 	if len(args) == 0 || filepath.Base(args[0]) != childName {
 		return 0, false
 	}
-	if err := child(os.Stdin, os.Stdout); err != nil {
+	if err := evaluate(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1, true
 	}
 	return 0, true
 }
 
-func child(in io.Reader, out io.Writer) error {
+func evaluate(in io.Reader, out io.Writer) error {
 	first, err := readMessage(in, maxHead)
 	if err != nil {
 		return err
@@ -52,10 +52,10 @@ func child(in io.Reader, out io.Writer) error {
 	}
 	c := &caller{out: out, answers: make(chan message)}
 	go c.listen(in)
-	result, err := newSession(context.Background(), Program{p.Entrypoint, c.imports}, c.access(p), p.Limits).run()
+	result, err := jsonnet.Run(context.Background(), jsonnet.Program{Entrypoint: p.Entrypoint, Import: c.imports}, c.access(p), p.Limits)
 	end := message{Kind: "done", body: result}
 	if err != nil {
-		var problem *Error
+		var problem *jsonnet.Error
 		if !errors.As(err, &problem) {
 			return err
 		}
@@ -82,39 +82,12 @@ func confine(memory int64) error {
 	return nil
 }
 
-// watchEvery is how often the memory is looked at.
-const watchEvery = 10 * time.Millisecond
-
 // watch ends the process when it has more memory.
 func watch(most uint64) {
-	if grows(context.Background(), int64(most)-taken()) {
+	if jsonnet.OutgrowsMemory(context.Background(), int64(most)) {
 		fmt.Fprintln(os.Stderr, "out of memory")
 		os.Exit(1)
 	}
-}
-
-// grows returns true when this process has taken so much more memory than it has now, and false when ctx ends.
-func grows(ctx context.Context, by int64) bool {
-	before := taken()
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			if taken()-before > by {
-				return true
-			}
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// taken is the memory that this process has of the system.
-func taken() int64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(samples)
-	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 }
 
 // caller asks the parent.
@@ -154,8 +127,8 @@ func (c *caller) imports(from, path string) (string, []byte, error) {
 }
 
 // access grants what the parent grants.
-func (c *caller) access(p plan) Access {
-	a := Access{Dir: p.Dir}
+func (c *caller) access(p plan) jsonnet.Access {
+	a := jsonnet.Access{Dir: p.Dir}
 	for _, kind := range p.Granted {
 		switch kind {
 		case "config":
@@ -177,7 +150,7 @@ func (c *caller) access(p plan) Access {
 				return m.body, err
 			}
 		case "fetch":
-			a.Fetch = func(_ context.Context, r Request) ([]byte, error) {
+			a.Fetch = func(_ context.Context, r jsonnet.Request) ([]byte, error) {
 				request, err := json.Marshal(r)
 				if err != nil {
 					return nil, err
