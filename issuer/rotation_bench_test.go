@@ -12,7 +12,7 @@ import (
 
 	"github.com/writ-run/writ/issuer"
 	"github.com/writ-run/writ/key"
-	"github.com/writ-run/writ/key/apart"
+	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/workload"
 )
@@ -20,7 +20,7 @@ import (
 // BenchmarkIntrospectWhileRotating: no request takes over 10 x the median while keys rotate, by this process and by
 // another. Its floor is as many requests without a rotation: what the machine alone does to the slowest is in both.
 //
-// EdDSA shows what the ring itself costs. RS256 has the making of an RSA key beside it (key/apart), which takes a processor
+// EdDSA shows what the ring itself costs. RS256 has the making of an RSA key beside it (key/idle), which takes a processor
 // for some tenths of a second.
 func BenchmarkIntrospectWhileRotating(b *testing.B) {
 	for _, algorithm := range []key.Algorithm{key.EdDSA, key.RS256} {
@@ -52,7 +52,7 @@ func benchmarkRotating(b *testing.B, algorithm key.Algorithm) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	other, err := issuer.OpenKeyRing(filepath.Join(w.directory, "data"), sealer, issuer.RingConfig{Now: w.clock, Generate: apart.Generate})
+	other, err := issuer.OpenKeyRing(filepath.Join(w.directory, "data"), sealer, issuer.RingConfig{Now: w.clock, Generate: idle.Generate})
 	if err != nil {
 		b.Fatal(err)
 	}

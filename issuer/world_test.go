@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/issuer"
-	"github.com/writ-run/writ/key/apart"
+	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/workload"
 )
@@ -24,7 +24,7 @@ const issuerURL = "https://ci.example.com"
 // world is an issuer with a clock that the test moves and a log that it reads.
 // TestMain lets this binary make keys as writ does.
 func TestMain(m *testing.M) {
-	if status, played := apart.Main(os.Args); played {
+	if status, played := idle.Main(os.Args); played {
 		os.Exit(status)
 	}
 	os.Exit(m.Run())
@@ -67,7 +67,7 @@ func openWorld(t testing.TB, directory string, change func(*issuer.Config)) *wor
 		t.Fatal(err)
 	}
 	data := filepath.Join(directory, "data")
-	if w.ring, err = issuer.OpenKeyRing(data, sealer, issuer.RingConfig{Rotation: issuer.Rotation{Period: issuer.DefaultPeriod}, Now: w.clock, Generate: apart.Generate, Log: slog.New(slog.NewTextHandler(w.log, nil))}); err != nil {
+	if w.ring, err = issuer.OpenKeyRing(data, sealer, issuer.RingConfig{Rotation: issuer.Rotation{Period: issuer.DefaultPeriod}, Now: w.clock, Generate: idle.Generate, Log: slog.New(slog.NewTextHandler(w.log, nil))}); err != nil {
 		t.Fatal(err)
 	}
 	store, err := issuer.OpenFileStore(data)

@@ -22,7 +22,7 @@ import (
 	"github.com/writ-run/writ/internal/config"
 	"github.com/writ-run/writ/internal/listen"
 	"github.com/writ-run/writ/issuer"
-	"github.com/writ-run/writ/key/apart"
+	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/key/atrest"
 )
 
@@ -159,7 +159,7 @@ func openRing(c config.Config, directory string, log *slog.Logger) (*issuer.KeyR
 	if err != nil {
 		return nil, c.Blame(err)
 	}
-	return issuer.OpenKeyRing(directory, sealer, issuer.RingConfig{Rotation: rotation, Generate: apart.Generate, Log: log})
+	return issuer.OpenKeyRing(directory, sealer, issuer.RingConfig{Rotation: rotation, Generate: idle.Generate, Log: log})
 }
 
 func within(path, directory string) bool {

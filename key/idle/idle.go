@@ -1,10 +1,10 @@
-// Package apart makes keys beside a server, and not in its way: to find the primes of an RSA key takes a processor for some
+// Package idle makes keys beside a server, and not in its way: to find the primes of an RSA key takes a processor for some
 // tenths of a second. A child process does it, which the kernel lets run only while nothing else wants to.
 //
 //	server --algorithm--> child (SCHED_IDLE) --PEM over a pipe--> server
 //
 // Invariant: a key is in no file, no argument and no environment; the child ends with its key.
-package apart
+package idle
 
 import (
 	"bytes"
