@@ -194,6 +194,10 @@ func TestSameOrder(t *testing.T) {
 	}
 	m.ran("the same of another key", "a check, a change")
 	m.trust(second.Public())
+	before := m.status("web").Pull.Time
+	must(t, m.agent.Reload(m.config))
+	awaitFor(t, "it pulls again", func() bool { return !m.status("web").Pull.Time.Equal(before) }) // after what it ran
+	m.ran("without the old key", "")
 	stop = m.restart(stop)
 	s := m.settled("web")
 	if s.Order == nil || s.Interrupted || s.Refusals != nil {

@@ -140,7 +140,7 @@ func (s *source) adopt(opened pattern.Opened, by, from string) error {
 	s.keeping.Lock()
 	defer s.keeping.Unlock()
 	s.mu.Lock()
-	o.since = current.since
+	o.since, o.ran = current.since, current.ran
 	if s.current == current {
 		s.current = o
 	}
