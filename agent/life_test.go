@@ -59,6 +59,9 @@ func TestReload(t *testing.T) {
 	if m.there() != "a n" {
 		t.Errorf("there is %s", m.there())
 	}
+	if text := m.metrics(); !strings.Contains(text, "\nwrit_agent_held{source=\"web\"} 1\n") || strings.Contains(text, "writ_agent_order_age_seconds{source=\"web\"}") {
+		t.Errorf("metrics of an order that is refused:\n%s", text)
+	}
 	m.trust(m.private.Public())
 	must(t, m.agent.Reload(c))
 	awaitFor(t, "the order is taken again", func() bool { s := m.status("web"); return !s.Held && s.Order != nil })
@@ -258,7 +261,7 @@ func TestMetrics(t *testing.T) {
 		`etcha_sources_total{error="0",name="web",public_key="first",remote_addr="192.0.2.7",trigger="push"} 2`,
 		`writ_agent_refused_total{source="closed",reason="push_off"} 1`, `writ_agent_refused_total{source="web",reason="malformed"} 1`,
 		`writ_agent_refused_total{source="",reason="source"} 1`, `writ_agent_run_seconds_count{source="web"} 2`, `writ_agent_run_seconds_bucket{source="web",le="+Inf"} 2`,
-		`writ_agent_waiting_runs{source="web"} 0`, `writ_agent_troubles{source="web"} 0`,
+		`writ_agent_waiting_runs{source="web"} 0`, `writ_agent_troubles{source="web"} 0`, `writ_agent_held{source="web"} 0`,
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {
 			t.Errorf("missing: %s", line)

@@ -41,6 +41,7 @@ const (
 	lastSuccess    = "writ_agent_last_success_timestamp_seconds"
 	waitingRuns    = "writ_agent_waiting_runs"
 	troubles       = "writ_agent_troubles"
+	heldOrders     = "writ_agent_held"
 )
 
 // families are the metrics in the order in which they are written.
@@ -53,6 +54,7 @@ var families = [...]struct{ name, kind, help string }{
 	{refusedTotal, "counter", "Orders and requests that were refused, by reason."},
 	{runSeconds, "histogram", "How long runs of a source took."},
 	{troubles, "gauge", "What is wrong with what a source remembers; 0 is well."},
+	{heldOrders, "gauge", "1 where the source has an order that it may not run, and so runs nothing."},
 	{waitingRuns, "gauge", "Runs that wait for their source's turn."},
 }
 
@@ -188,6 +190,10 @@ func (a *Agent) Metrics(w io.Writer) error {
 			lines[series(orderAge, source)] = a.now().Sub(s.current.Order().IssuedAt.Time()).Seconds()
 		}
 		lines[series(troubles, source)] = float64(len(s.shown.trouble))
+		lines[series(heldOrders, source)] = 0
+		if s.held {
+			lines[series(heldOrders, source)] = 1
+		}
 		s.mu.Unlock()
 	}
 	names := slices.Sorted(maps.Keys(lines))
