@@ -94,6 +94,8 @@ func printSources(w io.Writer, all []agent.SourceStatus) error {
 		switch {
 		case s.Order != nil:
 			order, by, issued = s.Order.Digest[:min(12, len(s.Order.Digest))], safe(s.Order.Key), clock(s.Order.IssuedAt)
+		case s.Held:
+			order = "(refused)"
 		case s.Commands > 0:
 			order = "(configuration)"
 		}
