@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,6 +92,34 @@ func TestAgentGuide(t *testing.T) {
 	for want, count := range map[string]int{"web1/motd: changed": 1, "web1/motd: well": 1, "Welcome": 1, "web     succeeded": 1, " change  succeeded ": 2} {
 		if got := strings.Count(output, want); got != count {
 			t.Errorf("%q %d times, want %d, in\n%s", want, got, count, output)
+		}
+	}
+}
+
+// TestKeyRollGuide runs every command of docs/key-roll.md on an agent that is pushed to and one that pulls: the key is rolled, and
+// no Command has run for it, and nothing was refused; then it is taken out too early; then it is stolen.
+func TestKeyRollGuide(t *testing.T) {
+	t.Parallel()
+	program.Find(t, "curl")
+	g := guide(t, "key-roll.md", nil, "PORT="+program.FreePort(t))
+	g.saysNot()
+	for want, count := range map[string]int{
+		`web1/motd: changed`: 1, `web1/motd: well`: 2, `(?m)^changed$`: 2,
+		`(?m)^\w+\.\w+-\w+ +web +change +succeeded`:    3, // of the one that is pushed to two, and of the other one
+		`(?m)^web +succeeded .* key-2026 .* 0$`:        1, // nothing was refused
+		`(?m)^web +succeeded .* key-2027 .* 0$`:        4,
+		`(?m)^web +held +\(refused\) +- .* [12]$`:      3,
+		`(web1|web2) is held: exit status 1`:           2,
+		`signature by restore`:                         2,
+		`(?m)^writ_agent_held\{source="web"\} 1$`:      1,
+		`(?m)^writ_agent_refused_total.*"signature"\}`: 1,
+		`(?m)^web +succeeded .* key-2027 .* 1$`:        1, // the old key is there again
+		`(?m)^web +succeeded .* key-2028 `:             2,
+		`the thief is refused: exit status 1`:          1,
+		`signer +key key-2028`:                         1,
+	} {
+		if got := len(regexp.MustCompile(want).FindAllString(g.output, -1)); got != count {
+			t.Errorf("%q %d times, want %d, in\n%s", want, got, count, g.output)
 		}
 	}
 }
