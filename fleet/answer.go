@@ -26,6 +26,9 @@ type received struct {
 	Removed []string `json:"removed"`
 }
 
+// lookedOnly is the mode of an answer where nothing was changed: it was asked for, or the source is checkOnly.
+const lookedOnly = "check"
+
 // wrong is the State of what was refused as a mistake of ours; for who asks it is Failed.
 const wrong State = "wrong"
 
@@ -92,7 +95,7 @@ func judged(p Push, status int, r received) Result {
 		if r.Err == "" {
 			result.Err = "it says that it failed, and not why"
 		}
-	case p.Check && !p.Plan && (r.Drift || r.Mode == "" && len(r.ChangedIDs)+len(r.RemovedIDs) > 0): // Etcha has no word for it
+	case r.Drift && r.Mode == lookedOnly && !p.Plan, p.Check && !p.Plan && (r.Drift || r.Mode == "" && len(r.ChangedIDs)+len(r.RemovedIDs) > 0): // Etcha has no word for it
 		result.State = Drifted
 	default:
 		result.State = Done

@@ -46,7 +46,7 @@ type State string
 // The states.
 const (
 	Done        State = "done"        // it ran, or its plan was made
-	Drifted     State = "drifted"     // it was checked, and something would be done
+	Drifted     State = "drifted"     // it was only checked, and something would be done
 	Failed      State = "failed"      // it ran, and a Command failed; or the machine could not run it
 	Refused     State = "refused"     // no such source there, or no pushes, or the order was not verified: machines do not say which
 	Older       State = "older"       // a newer order was accepted there before

@@ -177,6 +177,8 @@ func TestStates(t *testing.T) {
 	add(web(t, "", answers(200, `{"changedIDs":["x"]}`)), "Etcha's drift", "good", fleet.Drifted, "", func(p *fleet.Push) { p.Check = true })
 	add(web(t, "", answers(200, `{"changedIDs":["x"],"mode":"check"}`)), "always", "good", fleet.Done, "", func(p *fleet.Push) { p.Check = true })
 	add(web(t, "", answers(200, `{"mode":"check","drift":true}`)), "drift", "good", fleet.Drifted, "", func(p *fleet.Push) { p.Check = true })
+	add(web(t, "", answers(200, `{"mode":"check","drift":true}`)), "drift of a source that is checkOnly", "good", fleet.Drifted, "")
+	add(web(t, "", answers(200, `{"mode":"check"}`)), "checkOnly, and all well", "good", fleet.Done, "")
 	add(web(t, "", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		io.WriteString(w, `{"changedIDs":`)
