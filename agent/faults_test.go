@@ -428,7 +428,7 @@ func TestOldOrderRestored(t *testing.T) {
 }
 
 // TestClock: with a clock that is an hour back, what is remembered waits until it is right; one that is an hour ahead
-// does no harm that lasts.
+// does no harm that lasts: an order that seems to have expired runs on, and at a reload or a start is held until the clock is right.
 func TestClock(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, pushed())
@@ -458,6 +458,24 @@ func TestClock(t *testing.T) {
 	m.setClock(now.Add(3 * time.Minute))
 	m.push(m.sign(now.Add(3*time.Minute), file("c", "1")))
 	m.ran("an hour ahead, and right again", "a check, a check, a remove, b check, b change, b check, b remove, c check, c change")
+
+	m.config.Sources["web"].RunFrequency = 5 * time.Millisecond
+	must(t, m.agent.Reload(m.config))
+	files := map[string]string{"/main.jsonnet": "{ run: [" + file("d", "1") + "] }"}
+	m.push(m.signBy(m.private, pattern.NewOrder(pattern.Pattern{ExpiresIn: time.Minute}, pattern.Bundle{Entrypoint: "/main.jsonnet", Files: files}, "", nil, "", now.Add(3*time.Minute))))
+	m.setClock(now.Add(time.Hour))
+	m.gone("d")
+	m.await("d", "1") // what runs runs on
+	must(t, m.agent.Reload(m.config))
+	awaitFor(t, "it has expired", func() bool { return m.status("web").Held })
+	stop = m.restart(stop)
+	awaitFor(t, "it has expired at the start too", func() bool { return m.status("web").Held })
+	if got := m.reasons("web"); got != "restore expired" {
+		t.Error(got)
+	}
+	m.setClock(now.Add(3 * time.Minute))
+	must(t, m.agent.Reload(m.config))
+	awaitFor(t, "the clock is right", func() bool { s := m.status("web"); return !s.Held && s.Order != nil })
 	must(t, stop())
 }
 
