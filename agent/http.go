@@ -110,6 +110,7 @@ func (r Rate) String() string {
 type HTTPClient struct {
 	TLSSkipVerify      bool     // no certificate is verified
 	NoSystemCA         bool     // the authorities of the system are not trusted
+	ServerCAs          string   // file of authorities (PEM) that are trusted beside them; empty: none
 	PinnedFingerprints []string // SHA-256 of certificates that are trusted whoever has signed them, in hexadecimal
 	CertificatePath    string   // file of its own certificate with its chain (PEM), for servers that ask for one
 	KeyPath            string   // file of its private key (PEM)

@@ -81,7 +81,7 @@ func openTLS(c ServerConfig, log *slog.Logger) (*tlsSettings, error) {
 		return nil, nil
 	}
 	if c.HTTP.ClientCAs != "" {
-		authorities, err := readAuthorities(c.HTTP.ClientCAs)
+		authorities, err := ReadAuthorities(c.HTTP.ClientCAs)
 		if err != nil {
 			return nil, fmt.Errorf("httpServer.clientCAs: %w", err)
 		}
@@ -129,7 +129,8 @@ func decodePair(h HTTPServer) (tls.Certificate, error) {
 	return pair, nil
 }
 
-func readAuthorities(path string) (*x509.CertPool, error) {
+// ReadAuthorities reads the certificates of authorities (PEM) in a file.
+func ReadAuthorities(path string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/url"
 	"strings"
@@ -78,6 +79,7 @@ type Result struct {
 type Config struct {
 	SkipVerify   bool                // certificates are not verified
 	NoSystemCA   bool                // the authorities of the system are not trusted
+	CAs          *x509.CertPool      // authorities that are trusted beside them; nil: none
 	Pins         [][sha256.Size]byte // SHA-256 of certificates that are trusted whoever has signed them, for whatever name
 	Certificates []tls.Certificate   // of this sender, for machines that ask for one
 

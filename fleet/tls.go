@@ -78,16 +78,30 @@ func (c Config) verify(chain []*x509.Certificate, host string) error {
 		return errors.New("through a proxy, an address can only be told by a pinned certificate")
 	}
 	options := x509.VerifyOptions{DNSName: host, Intermediates: x509.NewCertPool()}
-	if c.NoSystemCA {
-		options.Roots = x509.NewCertPool()
-	}
 	for _, one := range chain[1:] {
 		options.Intermediates.AddCert(one)
 	}
-	if _, err := leaf.Verify(options); err != nil {
+	if err := c.signed(leaf, options); err != nil {
 		return &CertificateError{Fingerprint: "sha256:" + hex.EncodeToString(fingerprint[:]), Pins: len(c.Pins) > 0, Err: err}
 	}
 	return nil
+}
+
+// signed holds that one of the authorities has signed a certificate. Where it is one of c.CAs, and something else is wrong, that is
+// the error.
+func (c Config) signed(leaf *x509.Certificate, options x509.VerifyOptions) error {
+	if c.CAs != nil {
+		options.Roots = c.CAs
+		if _, err := leaf.Verify(options); !errors.As(err, new(x509.UnknownAuthorityError)) {
+			return err
+		}
+	}
+	options.Roots = nil // the system's
+	if c.NoSystemCA {
+		options.Roots = x509.NewCertPool()
+	}
+	_, err := leaf.Verify(options)
+	return err
 }
 
 // CertificateError is a machine's certificate that is not trusted.

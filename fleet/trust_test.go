@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/fleet"
+	"github.com/writ-run/writ/test/certificates"
 )
 
 // TestTrust: only a machine with a certificate that is trusted gets an order.
@@ -43,6 +45,46 @@ func TestTrust(t *testing.T) {
 	}
 	for name, c := range map[string]fleet.Config{"pinned": {Pins: [][32]byte{other, pin}, NoSystemCA: true}, "whatever": {SkipVerify: true}} {
 		if r := push(c); r.State != fleet.Done {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// TestOwnAuthority: a machine with a certificate of one's own authority is trusted beside those of the system, and in their place,
+// for its name alone.
+func TestOwnAuthority(t *testing.T) {
+	t.Parallel()
+	authority, other := certificates.New(t), certificates.New(t)
+	pool := func(a *certificates.Authority) *x509.CertPool {
+		p := x509.NewCertPool()
+		p.AppendCertsFromPEM(a.PEM)
+		return p
+	}
+	at := func(address string) (fleet.Target, [32]byte) {
+		return start(t, address, changes, func(c *agent.ServerConfig) {
+			c.HTTP.ListenAddress = address
+			c.HTTP.CertificatePath, c.HTTP.KeyPath = authority.Issue(t, 2)
+		})
+	}
+	target, pin := at("127.0.0.1:0")
+	elsewhere, _ := at("127.0.0.2:0")
+	for name, test := range map[string]struct {
+		config fleet.Config
+		at     *fleet.Target
+		want   string // empty: done
+	}{
+		"beside the system's":   {config: fleet.Config{CAs: pool(authority)}},
+		"in their place":        {config: fleet.Config{CAs: pool(authority), NoSystemCA: true}},
+		"another, and a pin":    {config: fleet.Config{CAs: pool(other), Pins: [][32]byte{pin}}},
+		"another":               {config: fleet.Config{CAs: pool(other)}, want: "unknown authority"},
+		"another, in its place": {config: fleet.Config{CAs: pool(other), NoSystemCA: true}, want: "unknown authority"},
+		"another name":          {config: fleet.Config{CAs: pool(authority)}, at: &elsewhere, want: "certificate is valid for 127.0.0.1, not 127.0.0.2"},
+	} {
+		if test.at == nil {
+			test.at = &target
+		}
+		r := sender(t, test.config).Push(t.Context(), fleet.Push{Target: *test.at, Source: "web", Order: order("good")})
+		if test.want == "" && r.State != fleet.Done || test.want != "" && (r.State != fleet.Unreachable || !strings.Contains(r.Err, test.want)) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}

@@ -8,6 +8,7 @@ package address
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -151,12 +152,19 @@ func Reason(err error) error {
 	var redirect RedirectError
 	var network *net.OpError
 	var certificate *tls.CertificateVerificationError
+	var invalid x509.CertificateInvalidError
 	var late net.Error
 	switch {
 	case errors.As(err, &redirect):
 		return redirect
 	case errors.As(err, &certificate):
 		return certificate
+	case errors.As(err, new(x509.UnknownAuthorityError)): // a client may verify by itself, as fleet.Transport does
+		return errors.New("the server's certificate is signed by unknown authority")
+	case errors.As(err, new(x509.HostnameError)):
+		return errors.New("the server's certificate is for another name")
+	case errors.As(err, &invalid):
+		return invalid
 	case errors.As(err, &network):
 		return network
 	case errors.Is(err, context.Canceled):

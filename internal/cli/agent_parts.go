@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -112,21 +110,9 @@ func (r *agentRun) settings(loaded config.Config) (*agentSettings, error) {
 
 // getter is how orders are pulled: as httpClient says.
 func getter(c config.Config) (*pull.Getter, error) {
-	h := c.HTTPClient
-	reach := fleet.Config{SkipVerify: h.TLSSkipVerify, NoSystemCA: h.NoSystemCA}
-	for _, text := range h.PinnedFingerprints {
-		pin, err := agent.ParseFingerprint(text)
-		if err != nil {
-			return nil, err
-		}
-		reach.Pins = append(reach.Pins, [sha256.Size]byte(pin))
-	}
-	if h.CertificatePath != "" {
-		certificate, err := tls.LoadX509KeyPair(h.CertificatePath, h.KeyPath)
-		if err != nil {
-			return nil, c.Blame(fmt.Errorf("httpClient.certificatePath %q with httpClient.keyPath %q: %w", h.CertificatePath, h.KeyPath, err))
-		}
-		reach.Certificates = []tls.Certificate{certificate}
+	reach, err := reach(c)
+	if err != nil {
+		return nil, err
 	}
 	client := func(c fleet.Config) *http.Client {
 		transport := fleet.Transport(c)

@@ -2,9 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
-	"fmt"
 	"strings"
 	"time"
 
@@ -170,22 +167,11 @@ func (p *pushing) workers() int {
 
 // sender connects as the configuration and the flags say.
 func (p *pushing) sender() (*fleet.Sender, error) {
-	h := p.orders.config.HTTPClient
-	c := fleet.Config{SkipVerify: h.TLSSkipVerify, NoSystemCA: h.NoSystemCA, Timeout: p.flags.timeout}
-	for _, text := range append(append([]string{}, h.PinnedFingerprints...), p.flags.pins...) {
-		pin, err := agent.ParseFingerprint(text)
-		if err != nil {
-			return nil, err
-		}
-		c.Pins = append(c.Pins, [sha256.Size]byte(pin))
+	c, err := reach(p.orders.config, p.flags.pins...)
+	if err != nil {
+		return nil, err
 	}
-	if h.CertificatePath != "" {
-		certificate, err := tls.LoadX509KeyPair(h.CertificatePath, h.KeyPath)
-		if err != nil {
-			return nil, p.orders.config.Blame(fmt.Errorf("httpClient.certificatePath %q with httpClient.keyPath %q: %w", h.CertificatePath, h.KeyPath, err))
-		}
-		c.Certificates = []tls.Certificate{certificate}
-	}
+	c.Timeout = p.flags.timeout
 	if c.SkipVerify {
 		p.orders.warn("httpClient.tlsSkipVerify: nobody knows whether the machines are who they say")
 	}

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"crypto/tls"
+	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -10,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/writ-run/writ/test/certificates"
 	"github.com/writ-run/writ/test/program"
 	"github.com/writ-run/writ/token"
 )
@@ -22,6 +26,47 @@ func TestPushGuide(t *testing.T) {
 	g.says("/etcha push | Linux", "web1    drifted  1          0", "something would change: exit status 1", "change  motd  (new)", "web1/motd | hello from web1",
 		"web2/motd | good day from web2", "web: 2 done", "good day from web2\n", `{"target":"web2","state":"done"`, `"changedIDs":[],"changedOutputs":[]`, `{"changedIDs":["motd"],"changedOutputs":["hi from curl\n"],"err":""`, "\n404\n", "event: entry\n", "event: result\n", `"status":200,"mode":"check"`)
 	g.saysNot("eyJ")
+}
+
+// TestServerCAs: machines that are pushed to, and web servers that are pulled from, may have certificates of one's own authority.
+func TestServerCAs(t *testing.T) {
+	t.Parallel()
+	authority := certificates.New(t)
+	certificate, private := authority.Issue(t, 2)
+	pair, err := tls.LoadX509KeyPair(certificate, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	shop := httptest.NewUnstartedServer(http.FileServer(http.Dir(directory)))
+	shop.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	shop.Config.ErrorLog = log.New(io.Discard, "", 0)
+	shop.StartTLS()
+	defer shop.Close()
+	output := runScript(t, fmt.Sprintf(`
+		writ key generate --algorithm EdDSA --format text --out signing.key --public signing.pub
+		cat >writ.jsonnet <<'END'
+{
+  build: { signingKeyPath: 'signing.key' },
+  run: { verifyKeys: ['signing.pub'], stateDir: 'state' },
+  httpServer: { listenAddress: '127.0.0.1:%[1]s', certificatePath: '%[2]s', keyPath: '%[3]s' },
+  httpClient: { noSystemCA: true },
+  sources: { web: { allowPush: true, pullPaths: ['%[4]s/web.jwt'] } },
+}
+END
+		writ build "{ id: 'a', always: true, change: 'echo it runs' }" %[6]s/web.jwt
+		writ agent --once || echo "pull: exit status $?"
+		writ agent --once -x httpClient.serverCAs=%[5]s && echo 'pull: well'
+		writ agent >agent.log 2>&1 &
+		until grep -qs 'writ: ready' agent.log; do sleep 0.1; done
+		writ push web %[6]s/web.jwt --host 127.0.0.1:%[1]s || echo "push: exit status $?"
+		writ push web %[6]s/web.jwt --host 127.0.0.1:%[1]s -x httpClient.serverCAs=%[5]s && echo 'push: well'
+		kill %%1 && wait`, program.FreePort(t), certificate, private, shop.URL, authority.File, directory))
+	for _, want := range []string{"x509: certificate signed by unknown authority", "pull: exit status 2", "pull: well", "push: exit status 2", "push: well", "/a | it runs", "the server's certificate is signed by unknown authority"} {
+		if !strings.Contains(output, want) {
+			t.Errorf("no %q in\n%s", want, output)
+		}
+	}
 }
 
 // answering is a machine with an answer of the test's own. It returns what writ printed of a push to it, and the order.

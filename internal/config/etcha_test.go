@@ -276,7 +276,7 @@ func TestEtchasTypes(t *testing.T) {
 		build: { signingKey: 'a', signingKeyPath: 'key', pushMaxWorkers: 3, signingExec: { user: 'nobody' } },
 		run: { stateDir: 'state', randomizedStartDelaySec: 1.5, timeoutPush: '1h30m', timeoutWebhook: '2d', verifyKeys: [['a', ['b']], { kty: 'OKP' }, []], verifyExec: {} },
 		sources: { one: { audience: 'x', pullPaths: ['one.jwt', '~/two.jwt', 'http://a.example.com/#a:b'], runFrequency: '', verifyKeys: [] } },
-		httpServer: { rateLimitRate: '100-S', clientCAs: '../ca.pem' },
+		httpServer: { rateLimitRate: '100-S', clientCAs: '../ca.pem' }, httpClient: { serverCAs: 'own.pem' },
 		vars: { n: 1, l: [1, 'a'], o: { a: null } },
 	}`)
 	c, err := config.Load(t.Context(), o)
@@ -291,8 +291,8 @@ func TestEtchasTypes(t *testing.T) {
 		`a b {"kty":"OKP"} 3`:                        []any{string(c.Run.VerifyKeys[0]), string(c.Run.VerifyKeys[1]), string(c.Run.VerifyKeys[2]), len(c.Run.VerifyKeys)},
 		"[x] [" + project + "/one.jwt " + home + "/two.jwt http://a.example.com/#a:b] 0s true true": []any{c.Sources["one"].Audience, c.Sources["one"].PullPaths,
 			c.Sources["one"].RunFrequency, c.Sources["one"].VerifyKeys != nil, c.Sources["one"].Required()},
-		"{100 1s} " + home + "/ca.pem true": []any{fmt.Sprintf("{%d %s}", c.HTTPServer.RateLimit.Requests, c.HTTPServer.RateLimit.Per), c.HTTPServer.ClientCAs, c.HTTPServer.SelfSignedCertificate},
-		"1 [1 a] map[a:<nil>] true false":   []any{c.Vars["n"], c.Vars["l"], c.Vars["o"], c.Lint.Linters == nil, c.Test},
+		"{100 1s} " + home + "/ca.pem " + project + "/own.pem true": []any{fmt.Sprintf("{%d %s}", c.HTTPServer.RateLimit.Requests, c.HTTPServer.RateLimit.Per), c.HTTPServer.ClientCAs, c.HTTPClient.ServerCAs, c.HTTPServer.SelfSignedCertificate},
+		"1 [1 a] map[a:<nil>] true false":                           []any{c.Vars["n"], c.Vars["l"], c.Vars["o"], c.Lint.Linters == nil, c.Test},
 	} {
 		if text := strings.TrimSuffix(fmt.Sprintln(got.([]any)...), "\n"); text != what {
 			t.Errorf("got  %s\nwant %s", text, what)

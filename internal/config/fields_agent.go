@@ -51,6 +51,7 @@ func agentFields() []field {
 		{key: "httpServer.clientCAs", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPServer.ClientCAs }},
 		{key: "httpClient.tlsSkipVerify", what: "true or false", pointer: func(c *Config, _ []string) any { return &c.HTTPClient.TLSSkipVerify }},
 		{key: "httpClient.noSystemCA", what: "true or false", pointer: func(c *Config, _ []string) any { return &c.HTTPClient.NoSystemCA }},
+		{key: "httpClient.serverCAs", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPClient.ServerCAs }},
 		{key: "httpClient.pinnedFingerprints", what: "a list of fingerprints", pointer: func(c *Config, _ []string) any { return &c.HTTPClient.PinnedFingerprints }},
 		{key: "httpClient.certificatePath", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPClient.CertificatePath }},
 		{key: "httpClient.keyPath", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPClient.KeyPath }},
