@@ -16,6 +16,7 @@ import (
 type HTTPServer struct {
 	ListenAddress         string   // [HOST]:PORT
 	RateLimit             Rate     // of one peer address; zero: DefaultRate
+	RateLimitConnections  int      // of one peer address at once; 0: DefaultConnections
 	CertificateBase64     string   // certificate with its chain (PEM, in base64)
 	CertificatePath       string   // file of the same
 	KeyBase64             Secret   // its private key (PEM, in base64)
@@ -50,6 +51,9 @@ func (h HTTPServer) Validate() error {
 			problems = append(problems, fmt.Errorf("%s is not base64", value.name))
 		}
 	}
+	if h.RateLimitConnections < 0 {
+		problems = append(problems, fmt.Errorf("rateLimitConnections %d is negative", h.RateLimitConnections))
+	}
 	for i, proxy := range h.TrustedProxies {
 		if _, err := ParseNetwork(proxy); err != nil {
 			problems = append(problems, fmt.Errorf("trustedProxies[%d] %w", i, err))
@@ -81,6 +85,10 @@ type Rate struct {
 
 // DefaultRate is the limit where none is set; a peer may also be idle and then make a thousand at once.
 func DefaultRate() Rate { return Rate{Requests: 100, Per: time.Second} }
+
+// DefaultConnections are those of one peer address where nothing else is set: enough for the thousand requests that it may make at
+// once, each on its own, and a part of those that the agent has with all peers.
+const DefaultConnections = 1024
 
 // units are those of Etcha's rates.
 var units = map[string]time.Duration{"S": time.Second, "M": time.Minute, "H": time.Hour, "D": 24 * time.Hour}

@@ -183,6 +183,7 @@ func (e *exchange) metrics() {
 		return
 	}
 	e.counts.write(&text)
+	writeRefused(&text, e.peers.Refused())
 	e.write(http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", text.Bytes())
 }
 
@@ -267,6 +268,12 @@ func (c *counted) Write(data []byte) (int, error) {
 
 // Unwrap is for http.ResponseController.
 func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// writeRefused writes how many connections were closed at once, since their peers had too many.
+func writeRefused(w io.Writer, n uint64) {
+	const name = "writ_http_connections_refused_total"
+	fmt.Fprintf(w, "# HELP %s Connections that were closed at once, since their peer address had too many.\n# TYPE %[1]s counter\n%[1]s %d\n", name, n)
+}
 
 // requests counts answers. Neither label has a value that a client chooses.
 type requests struct {

@@ -21,6 +21,7 @@ func TestHTTPServer(t *testing.T) {
 		`trustedProxies[0] "proxy": want an address`,
 		`trustedProxies[1] "10.0.0.1/8": the network is 10.0.0.0/8`,
 	)
+	same(t, agent.HTTPServer{ListenAddress: ":1", RateLimitConnections: -1}.Validate(), "rateLimitConnections -1 is negative")
 	same(t, agent.HTTPServer{ListenAddress: ":1", KeyPath: "/b", KeyBase64: "s3cret!"}.Validate(),
 		"keyBase64 has no httpServer.certificateBase64 beside it", "keyPath has no httpServer.certificatePath beside it", "keyBase64 is not base64")
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,7 @@ type Server struct {
 	bodies   bodies
 	counts   requests
 	bounds   listen.Bounds
+	peers    *listen.Peers
 	beat     time.Duration // between signs of life of a streamed answer
 
 	current atomic.Pointer[serving]
@@ -72,7 +74,7 @@ type serving struct {
 
 // NewServer returns a Server that does not listen yet: see Apply.
 func NewServer(r Receiver, log *slog.Logger) *Server {
-	s := &Server{receiver: r, log: log, bodies: newBodies(), beat: 15 * time.Second}
+	s := &Server{receiver: r, log: log, bodies: newBodies(), peers: listen.NewPeers(), beat: 15 * time.Second}
 	s.bind(listen.PublicBounds())
 	return s
 }
@@ -155,6 +157,15 @@ func (r Rate) limit() (perSecond float64, burst int) {
 	return float64(r.Requests) / r.Per.Seconds(), r.Requests
 }
 
+// connections is how many a peer may have at once, as configured now. A trusted proxy has those of all who ask it.
+func (s *Server) connections(remote string) int {
+	now := s.current.Load()
+	if now.proxies.Trust(remote) {
+		return 0
+	}
+	return cmp.Or(now.config.HTTP.RateLimitConnections, DefaultConnections)
+}
+
 // move serves on a listener, and no longer on the one before.
 func (s *Server) move(to net.Listener) {
 	from := s.listener
@@ -164,7 +175,7 @@ func (s *Server) move(to net.Listener) {
 	s.listener = to
 	if to != nil {
 		s.serve.Go(func() {
-			err := s.web.Serve(secured{s.bounds.Limit(to), s})
+			err := s.web.Serve(secured{s.bounds.Limit(s.peers.Limit(to, s.connections)), s})
 			if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				s.log.Error("the agent no longer answers", "listen", to.Addr().String(), "error", err)
 			}

@@ -80,6 +80,46 @@ func TestSlowClients(t *testing.T) {
 	})
 }
 
+// TestConnectionFlood: a peer has so many connections and no more, those that are too many are counted, and a trusted proxy has what it likes.
+func TestConnectionFlood(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, &receiver{}, func(c *agent.ServerConfig) { c.HTTP.RateLimitConnections = 3 })
+	address := strings.TrimPrefix(f.url, "https://")
+	settings := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
+	var open []net.Conn
+	for range 3 {
+		open = append(open, f.dial())
+	}
+	for range 5 {
+		if connection, err := tls.Dial("tcp", address, settings); err == nil {
+			connection.Close()
+			t.Error("one too many is served")
+		}
+	}
+	ask := func() string {
+		t.Helper()
+		if _, err := io.WriteString(open[0], "GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer m3trics\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(open[0])
+		must(t, err)
+		return string(text)
+	}
+	if text := ask(); !strings.Contains(text, "\nwrit_http_connections_refused_total 5\n") {
+		t.Errorf("metrics: %s", text)
+	}
+	for _, c := range open {
+		c.Close()
+	}
+	f.config.HTTP.TrustedProxies = []string{"127.0.0.1"}
+	if _, err := f.Apply(f.config); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		f.dial()
+	}
+}
+
 // TestBodyFlood: of a body that nobody will look at next to nothing is read, and of the others no more than an order has.
 func TestBodyFlood(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,7 @@ func unset() Config {
 		Exec:       command.DefaultExec(),
 		Run:        agent.Run{PushTimeout: 10 * time.Minute, WebhookTimeout: 10 * time.Minute},
 		Lint:       Lint{Exclude: `(^|/)(writ|etcha)\.jsonnet$`},
-		HTTPServer: agent.HTTPServer{ListenAddress: ":4000", SelfSignedCertificate: true},
+		HTTPServer: agent.HTTPServer{ListenAddress: ":4000", SelfSignedCertificate: true, RateLimitConnections: agent.DefaultConnections},
 		settings:   map[string]setting{},
 	}
 }

@@ -42,6 +42,7 @@ func agentFields() []field {
 
 		{key: "httpServer.listenAddress", what: "HOST:PORT", text: true, pointer: func(c *Config, _ []string) any { return &c.HTTPServer.ListenAddress }},
 		{key: "httpServer.rateLimitRate", what: "a rate like 10-M or 100-S", text: true, pointer: func(c *Config, _ []string) any { return &rate{&c.HTTPServer.RateLimit} }},
+		{key: "httpServer.rateLimitConnections", what: "a number of connections", pointer: func(c *Config, _ []string) any { return &c.HTTPServer.RateLimitConnections }},
 		{key: "httpServer.certificateBase64", what: "a certificate in base64", text: true, pointer: func(c *Config, _ []string) any { return &c.HTTPServer.CertificateBase64 }},
 		{key: "httpServer.certificatePath", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPServer.CertificatePath }},
 		{key: "httpServer.keyBase64", what: "a private key in base64", text: true, pointer: func(c *Config, _ []string) any { return &c.HTTPServer.KeyBase64 }},

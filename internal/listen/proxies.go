@@ -31,6 +31,12 @@ func (p Proxies) Peer(r *http.Request) string {
 	return peer.String()
 }
 
+// Trust is true for the address of a connection, with a port or without, that is a trusted proxy's.
+func (p Proxies) Trust(remote string) bool {
+	a, ok := address(remote)
+	return ok && p.trust(a)
+}
+
 func (p Proxies) trust(a netip.Addr) bool {
 	for _, network := range p {
 		if network.Contains(a) {
