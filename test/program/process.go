@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
@@ -21,6 +22,7 @@ const Patience = 3 * time.Minute
 // Process is a running program.
 type Process struct {
 	name  string
+	os    *os.Process
 	ended chan struct{} // closed when it has ended
 	log   log
 }
@@ -49,19 +51,25 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
+	p.os = cmd.Process
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-p.ended:
-		case <-time.After(10 * time.Second): // only of one that hangs
-			_ = cmd.Process.Kill()
-			<-p.ended
-		}
+		p.End()
 		if t.Failed() {
 			t.Logf("%s: %s", p.name, p.Log())
 		}
 	})
 	return p
+}
+
+// End ends it before its test does: by signal, and Kill a while later. It returns when it has ended.
+func (p *Process) End() {
+	_ = p.os.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(10 * time.Second): // only of one that hangs
+		_ = p.os.Kill()
+		<-p.ended
+	}
 }
 
 // Log is what the process has written so far.
