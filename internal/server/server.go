@@ -22,8 +22,8 @@ import (
 	"github.com/writ-run/writ/internal/config"
 	"github.com/writ-run/writ/internal/listen"
 	"github.com/writ-run/writ/issuer"
-	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/key/atrest"
+	"github.com/writ-run/writ/key/idle"
 )
 
 // stopTimeout bounds how long answers that have begun may take when a server stops.
