@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/google/go-jsonnet"
 	"github.com/google/go-jsonnet/ast"
 )
 
@@ -24,6 +25,32 @@ func literal(node ast.Node) (text string, is bool) {
 		return "", false
 	}
 	return out.String(), true
+}
+
+// maxLiteral bounds what Literal reads, and literalNesting how deep it goes.
+const (
+	maxLiteral     = 64 << 10
+	literalNesting = 200
+)
+
+// Literal returns the JSON of a program that is one small file of plain data, as many orders are: it is what Run returns, and
+// nothing is evaluated, so that no process apart has to. false: Run it, which also says what is wrong.
+func Literal(p Program, l Limits) (json []byte, is bool) {
+	name, text, err := p.Import("", p.Entrypoint)
+	if err != nil || len(text) > min(maxLiteral, l.OrDefaults().Bytes) || nesting(text) > literalNesting {
+		return nil, false
+	}
+	defer func() {
+		if recover() != nil { // of the parser: not this program's end
+			json, is = nil, false
+		}
+	}()
+	node, err := jsonnet.SnippetToAST(name, string(text))
+	if err != nil {
+		return nil, false
+	}
+	result, is := literal(node)
+	return []byte(result), is && len(result) <= l.OrDefaults().Bytes
 }
 
 func literalValue(node ast.Node) (value any, is bool) {

@@ -1,6 +1,7 @@
 package jsonnet
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -66,4 +67,33 @@ func FuzzLiteral(f *testing.F) {
 			t.Fatalf("%q is taken for %s, and evaluates to %s", text, got, want)
 		}
 	})
+}
+
+// TestLiteralProgram: what is plain data is what Run makes of it, and all else is left to Run.
+func TestLiteralProgram(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat("[", 300) + strings.Repeat("]", 300)
+	for text, want := range map[string]bool{
+		`{ run: [{ id: "a", change: 'echo "1"' }], n: [-1.5e3, 0.1, null, true] }`: true,
+		"[]": true, `"text"`: true, "|||\n  a\n|||": true, `{ "a b": 1, }`: true, " # a comment\n{}": true,
+		`{ a: 1, b: self.a }`: false, `{ a:: 1 }`: false, `1 + 1`: false, `local a = 1; a`: false, `import "b"`: false, `{ a: 1, a: 2 }`: false,
+		`function() 1`: false, `std`: false, `{ ["a" + 1]: 2 }`: false, `{ assert true }`: false, "{": false, "": false, "\xff": false,
+		deep: false, `"` + strings.Repeat("x", 65<<10) + `"`: false,
+	} {
+		program := Program{Entrypoint: "/main.jsonnet", Import: Memory(map[string]string{"/main.jsonnet": text})}
+		got, is := Literal(program, Limits{})
+		if is != want {
+			t.Errorf("%.60q: %v", text, is)
+		}
+		if !is {
+			continue
+		}
+		if ran, err := Run(t.Context(), program, Access{}, Limits{}); err != nil || string(ran) != string(got) {
+			t.Errorf("%.60q: %s; Run: %s, %v", text, got, ran, err)
+		}
+	}
+	small := Program{Entrypoint: "/main.jsonnet", Import: Memory(map[string]string{"/main.jsonnet": `"four"`})}
+	if got, is := Literal(small, Limits{Bytes: 5}); is {
+		t.Errorf("%s is over the limit of bytes", got)
+	}
 }

@@ -25,9 +25,13 @@ import (
 	"github.com/writ-run/writ/jsonnet"
 )
 
-// Run evaluates a program as jsonnet.Run does, in a child. The process is this binary: Main must be the first that it calls.
+// Run evaluates a program as jsonnet.Run does, in a child, unless there is nothing to evaluate. The process is this binary:
+// Main must be the first that it calls.
 func Run(ctx context.Context, p jsonnet.Program, a jsonnet.Access, l jsonnet.Limits) ([]byte, error) {
-	c, err := start()
+	if json, is := jsonnet.Literal(p, l); is {
+		return json, nil
+	}
+	c, err := start(childName)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate apart: %w", err)
 	}
@@ -66,13 +70,13 @@ type child struct {
 	heard   bool // that it has asked or answered anything
 }
 
-func start() (*child, error) {
+func start(arguments ...string) (*child, error) {
 	if filepath.Base(os.Args[0]) == childName {
 		return nil, errors.New("this binary does not call apart.Main")
 	}
 	c := &child{said: head{limit: 4 << 10}}
 	c.command = &exec.Cmd{
-		Path: "/proc/self/exe", Args: []string{childName}, Dir: "/",
+		Path: "/proc/self/exe", Args: arguments, Dir: "/",
 		Env:         []string{"GOTRACEBACK=none"}, // a fatal error of Go's is a line
 		Stderr:      &c.said,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, // a terminal's Ctrl-C is this process's

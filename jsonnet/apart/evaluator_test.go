@@ -105,3 +105,11 @@ func TestEvaluator(t *testing.T) {
 	}
 	ready(0)
 }
+
+// TestWarm: what a process evaluates while it waits is right.
+func TestWarm(t *testing.T) {
+	t.Parallel()
+	if err := apart.Warm(); err != nil {
+		t.Error(err)
+	}
+}

@@ -25,3 +25,6 @@ func (e *Evaluator) Ready() bool {
 	defer e.mu.Unlock()
 	return e.spare != nil
 }
+
+// Warm is what a process does while it waits for a program.
+var Warm = warm
