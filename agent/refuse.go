@@ -219,23 +219,40 @@ func (s *source) take(o pattern.Opened, by, from string) (*order, error) {
 	taken.number = s.taken
 	current, noRestore := s.current, s.config.NoRestore
 	s.mu.Unlock()
-	state, err := s.agent.state, error(nil)
-	if noRestore {
-		err = state.Forget(s.name)
-	} else {
-		err = state.Begin(s.name, o.Raw())
-	}
-	if err != nil {
-		return nil, err
-	}
 	next := Mark{IssuedAt: int64(o.Order().IssuedAt), Accepted: s.agent.now().UTC(), Order: taken.digest}
 	if current != nil {
 		next.Stays = &Standing{int64(current.Order().IssuedAt), current.digest}
 	}
-	if err := s.keepMark(next); err != nil {
-		return nil, errors.Join(err, state.Drop(s.name))
+	if err := s.writeDown(o, next, noRestore); err != nil {
+		return nil, err
 	}
 	return taken, nil
+}
+
+// writeDown keeps an order with its mark, both at once: each waits for the disk. Where either cannot be written neither is to be
+// there; a mark that is newer than every order which is kept would let the one that Stays run on.
+func (s *source) writeDown(o pattern.Opened, mark Mark, noRestore bool) error {
+	state := s.agent.state
+	s.mu.Lock()
+	before := s.shown.mark
+	s.mu.Unlock()
+	kept := make(chan error, 1)
+	go func() {
+		if noRestore {
+			kept <- state.Forget(s.name)
+		} else {
+			kept <- state.Begin(s.name, o.Raw())
+		}
+	}()
+	failed := s.keepMark(mark)
+	err := <-kept
+	switch {
+	case failed != nil:
+		return errors.Join(failed, err, state.Drop(s.name))
+	case err != nil && before != nil:
+		return errors.Join(err, s.keepMark(*before))
+	}
+	return err
 }
 
 func (s *source) keepMark(m Mark) error {

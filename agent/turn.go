@@ -173,8 +173,12 @@ func (t *turn) execute(ctx context.Context) Outcome {
 	if t.job.plan {
 		return Outcome{Plan: maskedPlan(t.plan, t.work.Mask)}
 	}
+	begun := make(chan *recording, 1)
+	go func() { begun <- t.record() }() // while the disk is waited for
 	if err := t.ahead(); err != nil {
-		return Outcome{Err: fmt.Errorf("nothing runs, since what would cannot be remembered: %w", err)}
+		err = fmt.Errorf("nothing runs, since what would cannot be remembered: %w", err)
+		(<-begun).end(err)
+		return Outcome{Err: err}
 	}
 	if t.keeps() {
 		t.stand(t.order)
@@ -184,7 +188,7 @@ func (t *turn) execute(ctx context.Context) Outcome {
 		}
 		t.mu.Unlock()
 	}
-	kept := t.record()
+	kept := <-begun
 	runner := t.work.Runner
 	runner.Exec, runner.Env, runner.Source, runner.Stop = t.exec, t.env, t.name, t.agent.stopping
 	runner.Done = func(o command.Outcome) {
