@@ -14,6 +14,7 @@ import (
 
 	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/command"
+	scripts "github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/container/host"
 	"github.com/writ-run/writ/journal"
 	"github.com/writ-run/writ/jsonnet/apart"
@@ -125,7 +126,7 @@ func (m *machine) open(ctx context.Context, source string, raw []byte) (pattern.
 }
 
 func (m *machine) work(_ string, sink journal.Sink) (agent.Work, error) {
-	exec := command.DefaultExec()
+	exec := scripts.DefaultExec()
 	exec.WorkDir = m.dir
 	redactor := journal.NewRedactor(sink)
 	redactor.Add("hunter2")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/internal/ratio"
 )
@@ -54,7 +55,7 @@ func BenchmarkHundred(b *testing.B) {
 // BenchmarkShare keeps the promise that what a Command costs beside its processes (here they are none) is under a tenth of
 // one bash start.
 func BenchmarkShare(b *testing.B) {
-	r, environment := command.Runner{Runtime: answers{}, Exec: command.DefaultExec()}, os.Environ()
+	r, environment := command.Runner{Runtime: answers{}, Exec: script.DefaultExec()}, os.Environ()
 	list := hundred(100)
 	ratio.Run(b, 0.1, func() error {
 		for range 100 {
@@ -107,7 +108,7 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := command.Runner{Runtime: answers{started: sample}, Exec: command.DefaultExec()}.Run(t.Context(), p)
+	r, err := command.Runner{Runtime: answers{started: sample}, Exec: script.DefaultExec()}.Run(t.Context(), p)
 	if err != nil || len(r.Outcomes) != 10000 {
 		t.Fatalf("%d outcomes, %v", len(r.Outcomes), err)
 	}

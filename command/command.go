@@ -1,9 +1,9 @@
 package command
 
-import (
-	"regexp"
-	"sync"
-)
+import "github.com/writ-run/writ/command/script"
+
+// Exec is how scripts are executed.
+type Exec = script.Exec
 
 // List is a list of Commands in the order in which they run. As JSON it may hold further lists, which are flattened, and
 // nulls, which are left out.
@@ -34,6 +34,3 @@ type Command struct {
 // Targets are what a Command sets off: `etcha:NAME` is an event; else it is the id of a Command of the same list; else an
 // anchored regular expression over those ids. As JSON one target may be a string.
 type Targets []string
-
-// envName is what a shell takes as the name of a variable.
-var envName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/internal/strict"
 )
 
 // holder is how other rooms hold a list.
@@ -59,15 +60,15 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"run":[{"id":"a"`:                                                     `run[0]: unexpected EOF`,
 	} {
 		var h holder
-		err := command.Explain(json.Unmarshal([]byte(text), &h))
+		err := strict.Explain(json.Unmarshal([]byte(text), &h))
 		if err == nil || err.Error() != want {
 			t.Errorf("%s:\n got %v\nwant %s", text, err, want)
 		}
 	}
-	if err := command.Explain(json.Unmarshal([]byte(`{"runn":[]}`), &holder{}, json.RejectUnknownMembers(true)), "run"); err == nil || err.Error() != `runn: unknown property; did you mean "run"?` {
+	if err := strict.Explain(json.Unmarshal([]byte(`{"runn":[]}`), &holder{}, json.RejectUnknownMembers(true)), "run"); err == nil || err.Error() != `runn: unknown property; did you mean "run"?` {
 		t.Errorf("a member of the holder: %v", err)
 	}
-	if command.Explain(nil) != nil {
+	if strict.Explain(nil) != nil {
 		t.Error("no error was explained")
 	}
 }
@@ -83,7 +84,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var list, again command.List
 		if err := json.Unmarshal(text, &list); err != nil {
-			if explained := command.Explain(err); explained == nil || explained.Error() == "" {
+			if explained := strict.Explain(err); explained == nil || explained.Error() == "" {
 				t.Errorf("%v is not explained", err)
 			}
 			return

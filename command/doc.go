@@ -1,7 +1,7 @@
 // Package command holds Commands: what each is, what is wrong with a list of them, what two lists differ in, and what
 // running them does to a machine.
 //
-//	List --Diff--> Plan (can be shown) --Runner.Run, over a container.Runtime--> Result: Outcomes and Events in order
+//	List --Diff--> Plan (can be shown) --Runner.Run: script, over a container.Runtime--> Result: Outcomes and Events in order
 //
 // A Command in Change mode:
 //

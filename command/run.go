@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/journal"
 )
@@ -48,12 +49,12 @@ func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
 	}
 	running := &run{
 		Runner: r, ctx: ctx, plan: p, result: Result{Mode: p.Mode, Outcomes: make([]Outcome, 0, len(p.Steps))},
-		by: map[int]string{}, rescue: map[int]bool{}, images: map[[2]string]opened{}, values: values{within: r.Dir},
+		by: map[int]string{}, rescue: map[int]bool{}, starter: script.Starter{Runtime: r.Runtime, Containers: r.Containers, Env: r.Env, Environ: r.Environ, Dir: r.Dir},
 	}
 	for i := range p.Steps {
 		running.step(i)
 	}
-	err := running.values.remove()
+	err := running.starter.Close()
 	return running.result, errors.Join(running.problem(), err, running.unheard)
 }
 
@@ -70,8 +71,7 @@ type run struct {
 	failed   bool           // nothing runs any more but what was set off by a failure, or always runs
 	aborted  bool           // nothing runs any more
 	failures []error
-	images   map[[2]string]opened
-	values   values
+	starter  script.Starter
 	unheard  error // of the sink: the first one
 	outputs  int   // bytes of them in the Result
 }
@@ -192,23 +192,23 @@ func (r *run) decide(t *turn) State {
 			return Failed
 		}
 	}
-	script, done := c.Change, Changed
+	text, done := c.Change, Changed
 	called := o.Check != nil && o.Check.Exit != 0 // by the check
 	if t.Action == Remove {
-		script, done = c.Remove, Removed
+		text, done = c.Remove, Removed
 		called = o.Check != nil && o.Check.Exit == 0
 	}
 	switch {
-	case !called && !c.Always && !t.setOff, script == "" && !called:
+	case !called && !c.Always && !t.setOff, text == "" && !called:
 		return resting(o)
-	case script == "" && t.Action == Remove:
+	case text == "" && t.Action == Remove:
 		return Idle
-	case script == "" || r.plan.Mode == Check && called:
+	case text == "" || r.plan.Mode == Check && called:
 		return Drifted
 	case r.plan.Mode == Check:
 		return Due
 	}
-	e, aborted := r.execute(t, t.Action, script)
+	e, aborted := r.execute(t, t.Action, text)
 	if t.Action == Remove {
 		o.Remove = e
 	} else {

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/container/host"
 )
 
@@ -37,7 +38,7 @@ func newMachine(t testing.TB) *machine {
 		}
 	})
 	m := &machine{t: t, dir: t.TempDir()}
-	m.Runner = command.Runner{Runtime: runtime, Exec: command.DefaultExec(), Dir: t.TempDir()}
+	m.Runner = command.Runner{Runtime: runtime, Exec: script.DefaultExec(), Dir: t.TempDir()}
 	m.Exec.WorkDir = m.dir
 	return m
 }

@@ -3,10 +3,10 @@ package command
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/writ-run/writ/command/script"
+	"github.com/writ-run/writ/internal/strict"
 )
 
 // maxScript is the longest script that can be an argument: what Linux takes without its NUL (MAX_ARG_STRLEN, execve(2)).
@@ -17,12 +17,12 @@ const (
 	maxMistakes = 100 // more say no more, and each may cost a look at the whole list
 )
 
-// Validate returns the mistakes as *Mistake, one a line, the first hundred of them. path is what the list is called: run.
+// Validate returns the mistakes as *strict.Mistake, one a line, the first hundred of them. path is what the list is called: run.
 func (l List) Validate(path string) error {
 	var found mistakes
 	l.validate(path, 0, &found)
 	if found.full() {
-		found = append(found[:maxMistakes], &Mistake{path, fmt.Sprintf("more than %d mistakes; these are the first", maxMistakes)})
+		found = append(found[:maxMistakes], &strict.Mistake{Path: path, Reason: fmt.Sprintf("more than %d mistakes; these are the first", maxMistakes)})
 	}
 	return errors.Join(found...)
 }
@@ -30,8 +30,10 @@ func (l List) Validate(path string) error {
 // mistakes are those found so far.
 type mistakes []error
 
-func (m *mistakes) add(path, reason string) { *m = append(*m, &Mistake{path, reason}) }
-func (m *mistakes) full() bool              { return len(*m) > maxMistakes }
+func (m *mistakes) add(path, reason string) {
+	*m = append(*m, &strict.Mistake{Path: path, Reason: reason})
+}
+func (m *mistakes) full() bool { return len(*m) > maxMistakes }
 
 func (l List) validate(path string, depth int, found *mistakes) {
 	if depth > maxDepth {
@@ -54,7 +56,7 @@ func (l List) validate(path string, depth int, found *mistakes) {
 		add := func(member, reason string) { found.add(at+"."+member, c.quote()+reason) }
 		c.checkScripts(add)
 		c.checkTargets(n, i, add)
-		c.Exec.check(func(member, reason string) { add("exec"+member, reason) })
+		c.Exec.Check(func(member, reason string) { add("exec"+member, reason) })
 	}
 }
 
@@ -67,15 +69,15 @@ func (c *Command) quote() string {
 }
 
 func (c *Command) checkScripts(add func(member, reason string)) {
-	for _, script := range []struct{ member, text string }{{"check", c.Check}, {"change", c.Change}, {"remove", c.Remove}} {
-		if strings.ContainsRune(script.text, 0) {
-			add(script.member, "holds a NUL byte, which no argument can")
+	for _, of := range []struct{ member, text string }{{"check", c.Check}, {"change", c.Change}, {"remove", c.Remove}} {
+		if strings.ContainsRune(of.text, 0) {
+			add(of.member, "holds a NUL byte, which no argument can")
 		}
-		if len(script.text) > maxScript {
-			add(script.member, fmt.Sprintf("is %d bytes long; Linux takes %d in one argument: put data into stdin, or into a file", len(script.text), maxScript))
+		if len(of.text) > maxScript {
+			add(of.member, fmt.Sprintf("is %d bytes long; Linux takes %d in one argument: put data into stdin, or into a file", len(of.text), maxScript))
 		}
 	}
-	if c.EnvPrefix != "" && !envName().MatchString(c.EnvPrefix) {
+	if c.EnvPrefix != "" && !script.IsVariable(c.EnvPrefix) {
 		add("envPrefix", fmt.Sprintf("%q: want letters, digits and underscores, and no digit first", c.EnvPrefix))
 	}
 }
@@ -94,56 +96,6 @@ func (c *Command) checkTargets(n *names, at int, add func(member, reason string)
 	}
 }
 
-// Validate returns the mistakes as *Mistake, one a line. path is what the Exec is called: runExec.
-func (e Exec) Validate(path string) error {
-	var found mistakes
-	e.check(func(member, reason string) { found.add(path+member, reason) })
-	return errors.Join(found...)
-}
-
-func (e *Exec) check(add func(member, reason string)) {
-	if e == nil {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(e.Env[name], 0) {
-			add(fmt.Sprintf(".env[%q]", name), "a variable has a name without =, and neither it nor its value a NUL byte")
-		}
-	}
-	if !slices.Contains([]string{"", "host", "none"}, e.ContainerNetwork) {
-		add(".containerNetwork", fmt.Sprintf("%q: want host, none, or nothing for the runtime's own", e.ContainerNetwork))
-	}
-	if !slices.Contains([]string{"", "always", "missing", "never"}, e.ContainerPull) {
-		add(".containerPull", fmt.Sprintf("%q: want always, missing or never", e.ContainerPull))
-	}
-	for i, volume := range e.ContainerVolumes {
-		if _, err := parseVolume(volume); err != nil {
-			add(fmt.Sprintf(".containerVolumes[%d]", i), err.Error())
-		}
-	}
-}
-
-// volume is a directory of this machine's in a container.
-type volume struct {
-	host, path string
-	readOnly   bool
-}
-
-// parseVolume reads HOST:CONTAINER[:ro|rw].
-func parseVolume(text string) (volume, error) {
-	parts := strings.Split(text, ":")
-	v := volume{}
-	if len(parts) == 3 && (parts[2] == "ro" || parts[2] == "rw") {
-		v.readOnly = parts[2] == "ro"
-		parts = parts[:2]
-	}
-	if len(parts) != 2 || !filepath.IsAbs(parts[0]) || !filepath.IsAbs(parts[1]) {
-		return volume{}, fmt.Errorf("%q: want HOST:CONTAINER or HOST:CONTAINER:ro, both absolute paths", text)
-	}
-	v.host, v.path = parts[0], parts[1]
-	return v, nil
-}
-
 // Warnings are what a valid list says that has no effect, one for each, with its path.
 func (l List) Warnings(path string) (found []string) {
 	for i, c := range l {
@@ -156,7 +108,7 @@ func (l List) Warnings(path string) (found []string) {
 			continue
 		}
 		if e := c.Exec; e != nil {
-			for _, reason := range e.idle() {
+			for _, reason := range e.Idle() {
 				found = append(found, fmt.Sprintf("%s.exec: %s%s", at, c.quote(), reason))
 			}
 		}
@@ -185,28 +137,4 @@ func (c *Command) ignored() (names []string) {
 		}
 	}
 	return names
-}
-
-// idle says what of an Exec has no effect.
-func (e *Exec) idle() (reasons []string) {
-	inContainer := e.ContainerEntrypoint != "" || e.ContainerNetwork != "" || e.ContainerPrivileged || e.ContainerPull != "" ||
-		e.ContainerUser != "" || len(e.ContainerVolumes) > 0 || e.ContainerWorkDir != ""
-	switch {
-	case e.ContainerImage == "" && inContainer:
-		reasons = append(reasons, "container properties have no effect without containerImage")
-	case e.ContainerImage != "" && (e.User != "" || e.Group != "" || e.Sudo):
-		reasons = append(reasons, "user, group and sudo are the machine's, and have no effect in a container: it has containerUser")
-	}
-	if e.ContainerImage != "" && e.EnvInherit {
-		reasons = append(reasons, "envInherit has no effect in a container")
-	}
-	return reasons
-}
-
-// Warnings are what an Exec says that has no effect. path is what it is called: runExec.
-func (e Exec) Warnings(path string) (found []string) {
-	for _, reason := range e.idle() {
-		found = append(found, path+": "+reason)
-	}
-	return found
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/internal/strict"
 )
 
 // read is a list from JSON.
@@ -60,20 +61,10 @@ func TestValidate(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%.200s:\n got %q\nwant %q", text, got, want)
 		}
-		var mistake *command.Mistake
+		var mistake *strict.Mistake
 		if err != nil && (!errors.As(err, &mistake) || mistake.Path == "") {
 			t.Errorf("%.200s: no Mistake with a path in %v", text, err)
 		}
-	}
-}
-
-func TestExecValidate(t *testing.T) {
-	t.Parallel()
-	if err := command.DefaultExec().Validate("runExec"); err != nil {
-		t.Error(err)
-	}
-	if err := (command.Exec{ContainerNetwork: "x"}).Validate("runExec"); err == nil || err.Error() != `runExec.containerNetwork: "x": want host, none, or nothing for the runtime's own` {
-		t.Error(err)
 	}
 }
 
@@ -96,21 +87,6 @@ func TestWarnings(t *testing.T) {
 	}
 	if got := list.Warnings("run"); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestOverride(t *testing.T) {
-	t.Parallel()
-	outer, inner := command.DefaultExec(), command.Exec{Command: "sh -c", Env: map[string]string{"A": "b"}}
-	outer.Env = map[string]string{"PAT": "x"}
-	if got, allowed := outer.Override(&inner); !allowed || got.Command != "sh -c" || got.EnvInherit || got.AllowOverride || got.Env["PAT"] != "" {
-		t.Errorf("%+v, %v; want the inner one and nothing of the outer", got, allowed)
-	}
-	if got, allowed := inner.Override(&outer); allowed || got.Command != "sh -c" {
-		t.Errorf("%+v, %v; want the one that allows no other", got, allowed)
-	}
-	if got, allowed := inner.Override(nil); !allowed || got.Command != "sh -c" {
-		t.Errorf("%+v, %v; want the only one", got, allowed)
 	}
 }
 

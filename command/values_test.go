@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 )
 
 // TestLongValue puts 200 KiB into a private file for whoever is to read it, which is gone after the run.
@@ -107,7 +108,7 @@ func TestSweep(t *testing.T) {
 	}
 	m.Done = func(o command.Outcome) {
 		if o.ID == "first" {
-			if err := command.Sweep(m.Dir); err != nil {
+			if err := script.Sweep(m.Dir); err != nil {
 				t.Error(err)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/lint"
 	"github.com/writ-run/writ/pattern"
@@ -36,7 +36,7 @@ func write(t *testing.T, files map[string]string) (directory string) {
 // environment grants what a Pattern that is applied could reach, of which a linter must not use what runs or fetches.
 func environment(t *testing.T) func(string) pattern.Environment {
 	return func(directory string) pattern.Environment {
-		return pattern.Environment{Exec: command.DefaultExec(), Source: "test", Vars: map[string]any{"known": "x"}, Access: jsonnet.Access{
+		return pattern.Environment{Exec: script.DefaultExec(), Source: "test", Vars: map[string]any{"known": "x"}, Access: jsonnet.Access{
 			Dir: directory, File: jsonnet.LocalFile,
 			Env: func(name string) (string, bool) { return "of the environment", name == "SET" },
 			Fetch: func(context.Context, jsonnet.Request) ([]byte, error) {

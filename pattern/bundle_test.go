@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/pattern"
 )
@@ -32,7 +32,7 @@ func TestPack(t *testing.T) {
 		if err := b.Validate(); err != nil {
 			t.Error(err)
 		}
-		e := pattern.Environment{Exec: command.DefaultExec()}
+		e := pattern.Environment{Exec: script.DefaultExec()}
 		local, err := pattern.Render(t.Context(), jsonnet.Program{Entrypoint: path, Import: jsonnet.Disk("")}, e)
 		if err != nil {
 			t.Fatal(err)
@@ -140,7 +140,7 @@ func TestPackLibrary(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(b.Files)); !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
-	p, err := pattern.Render(t.Context(), b.Program(), pattern.Environment{Exec: command.DefaultExec()})
+	p, err := pattern.Render(t.Context(), b.Program(), pattern.Environment{Exec: script.DefaultExec()})
 	if err != nil || len(p.Run) != 2 || p.Run[0].ID != "cd" || p.Run[1].ID != "cd" {
 		t.Errorf("%+v, %v", p.Run, err)
 	}
@@ -212,7 +212,7 @@ func TestSnapshot(t *testing.T) {
 	program := jsonnet.Program{Entrypoint: filepath.Join(root, "main.jsonnet"), Import: s.Import}
 	render := func() pattern.Pattern {
 		t.Helper()
-		p, err := pattern.Render(t.Context(), program, pattern.Environment{Exec: command.DefaultExec()})
+		p, err := pattern.Render(t.Context(), program, pattern.Environment{Exec: script.DefaultExec()})
 		if err != nil {
 			t.Fatal(err)
 		}

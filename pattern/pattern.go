@@ -20,6 +20,7 @@ import (
 
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/internal/period"
+	"github.com/writ-run/writ/internal/strict"
 )
 
 // Pattern is what a Pattern's Jsonnet evaluates to. Properties have Etcha's names.
@@ -211,8 +212,8 @@ func (p *Pattern) times(w written, mistake func(path, format string, arguments .
 
 // decodeMistake says what the decoder refused, in a user's words.
 func decodeMistake(err error, mistake func(path, format string, arguments ...any) error) error {
-	explained := command.Explain(err, properties...)
-	var own *command.Mistake
+	explained := strict.Explain(err, properties...)
+	var own *strict.Mistake
 	if !errors.As(explained, &own) {
 		return mistake("", "%v", explained)
 	}
@@ -228,7 +229,7 @@ func listMistakes(err error, mistake func(path, format string, arguments ...any)
 		}
 		return all
 	}
-	var one *command.Mistake
+	var one *strict.Mistake
 	if errors.As(err, &one) {
 		return []error{mistake(one.Path, "%s", one.Reason)}
 	}

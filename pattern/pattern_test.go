@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/pattern"
 	"github.com/writ-run/writ/sysinfo"
@@ -20,7 +21,7 @@ import (
 func render(t *testing.T, text string) (pattern.Pattern, error) {
 	t.Helper()
 	program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{"/main.jsonnet": text})}
-	return pattern.Render(t.Context(), program, pattern.Environment{Exec: command.DefaultExec()})
+	return pattern.Render(t.Context(), program, pattern.Environment{Exec: script.DefaultExec()})
 }
 
 func TestProperties(t *testing.T) {
@@ -109,7 +110,7 @@ func TestEtcha(t *testing.T) {
 				t.Fatal(err)
 			}
 			program := jsonnet.Program{Entrypoint: filepath.Join(filepath.Dir(file), want.Entrypoint), Import: jsonnet.Disk("")}
-			p, err := pattern.Render(t.Context(), program, pattern.Environment{Exec: command.DefaultExec()})
+			p, err := pattern.Render(t.Context(), program, pattern.Environment{Exec: script.DefaultExec()})
 			if want.RenderExit != 0 {
 				if err == nil {
 					t.Error("it was rendered")
@@ -158,7 +159,7 @@ func TestRenderIf(t *testing.T) {
 		`function(x) x`:                    "an error",
 	} {
 		program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{"/main.jsonnet": text})}
-		_, is, err := pattern.RenderIf(t.Context(), program, pattern.Environment{Exec: command.DefaultExec()})
+		_, is, err := pattern.RenderIf(t.Context(), program, pattern.Environment{Exec: script.DefaultExec()})
 		got := map[bool]map[bool]string{true: {true: "a Pattern", false: "a wrong Pattern"}, false: {true: "none", false: "an error"}}[is][err == nil]
 		if got != want {
 			t.Errorf("%s: %s, %v; want %s", text, got, err, want)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/jsonnet/apart"
 	"github.com/writ-run/writ/key"
@@ -17,7 +17,7 @@ import (
 
 // reach is an environment in which native functions reach something.
 func reach() pattern.Environment {
-	return pattern.Environment{Exec: command.DefaultExec(), Vars: map[string]any{"c": "ours"}, Access: jsonnet.Access{
+	return pattern.Environment{Exec: script.DefaultExec(), Vars: map[string]any{"c": "ours"}, Access: jsonnet.Access{
 		Env: func(string) (string, bool) { return "reached", true },
 	}}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/container/host"
 	"github.com/writ-run/writ/journal"
 	"github.com/writ-run/writ/trial"
@@ -29,7 +30,7 @@ func newRunner(t testing.TB) command.Runner {
 			t.Error(err)
 		}
 	})
-	exec := command.DefaultExec()
+	exec := script.DefaultExec()
 	exec.WorkDir = t.TempDir()
 	return command.Runner{Runtime: runtime, Exec: exec, Dir: t.TempDir(), Source: "test"}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/agent/pull"
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/host"
 	"github.com/writ-run/writ/fleet"
@@ -63,7 +64,7 @@ func (a *app) openAgent(cmd *cobra.Command) (*agentRun, error) {
 	if r.host, err = host.New(host.Config{Log: r.log}); err != nil {
 		return nil, err
 	}
-	if err := command.Sweep(""); err != nil {
+	if err := script.Sweep(""); err != nil {
 		r.log.Warn("values that a killed run left could not be removed", "error", err)
 	}
 	return r, nil

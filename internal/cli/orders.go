@@ -16,6 +16,7 @@ import (
 
 	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/host"
 	"github.com/writ-run/writ/internal/config"
@@ -232,7 +233,7 @@ func (o *orders) environment(directory string, vars ...map[string]any) pattern.E
 func (o *orders) runner(exec command.Exec, env map[string]string) command.Runner {
 	if !o.swept {
 		o.swept = true
-		if err := command.Sweep(""); err != nil {
+		if err := script.Sweep(""); err != nil {
 			o.log.Warn("values that a killed run left could not be removed", "error", err)
 		}
 	}

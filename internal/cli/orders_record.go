@@ -40,14 +40,14 @@ func (r *recording) command(c command.Outcome) {
 		return
 	}
 	err := r.writer.Command(record.Command{
-		Parent: c.Parent, ID: c.ID, State: string(c.State), By: c.By, Check: script(c.Check), Change: script(c.Change), Remove: script(c.Remove),
+		Parent: c.Parent, ID: c.ID, State: string(c.State), By: c.By, Check: recorded(c.Check), Change: recorded(c.Change), Remove: recorded(c.Remove),
 	})
 	if err != nil { // it is the last: the writer writes no more
 		r.orders.warn("%v", err)
 	}
 }
 
-func script(e *command.Execution) *record.Script {
+func recorded(e *command.Execution) *record.Script {
 	if e == nil {
 		return nil
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/writ-run/writ/agent"
-	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/internal/nearest"
+	"github.com/writ-run/writ/internal/strict"
 	"github.com/writ-run/writ/key"
 )
 
@@ -29,7 +29,7 @@ func (f *field) decode(c *Config, names []string, value jsontext.Value) error {
 		return nil
 	}
 	var own errorAt
-	var mistake *command.Mistake
+	var mistake *strict.Mistake
 	var semantic *json.SemanticError
 	switch {
 	case errors.As(err, &own):

@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/agent"
-	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/key"
 )
 
 // unset is the configuration in which nothing is set, as far as others may be put over it in part.
 func unset() Config {
 	return Config{
-		Exec:       command.DefaultExec(),
+		Exec:       script.DefaultExec(),
 		Run:        agent.Run{PushTimeout: 10 * time.Minute, WebhookTimeout: 10 * time.Minute},
 		Lint:       Lint{Exclude: `(^|/)(writ|etcha)\.jsonnet$`},
 		HTTPServer: agent.HTTPServer{ListenAddress: ":4000", SelfSignedCertificate: true, RateLimitConnections: agent.DefaultConnections},

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/agent"
-	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/command/script"
 	"github.com/writ-run/writ/jsonnet"
 )
 
@@ -94,8 +94,8 @@ const maxOutput = 1 << 20
 
 // run returns what a command prints to standard output, without the line ends at its end. It runs in a process group of
 // its own, which is killed when the evaluation's time is over.
-func (l *loader) run(ctx context.Context, directory, script string) (string, error) {
-	words := append(strings.Fields(command.DefaultExec().Command), script)
+func (l *loader) run(ctx context.Context, directory, text string) (string, error) {
+	words := append(strings.Fields(script.DefaultExec().Command), text)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = directory, l.options.Environ, &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

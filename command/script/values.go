@@ -1,4 +1,4 @@
-package command
+package script
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ const valuesPath = "/run/writ-values"
 // valuesPrefix begins the names of directories with values.
 const valuesPrefix = "writ-values-"
 
-// Sweep removes the files with long values that runs of this user's have left which were killed. directory is a Runner's Dir.
+// Sweep removes the files with long values that runs of this user's have left which were killed. directory is a Starter's Dir.
 func Sweep(directory string) error {
 	if directory == "" {
 		directory = os.TempDir()
@@ -32,9 +32,8 @@ func Sweep(directory string) error {
 // values makes files of those values that are too long for a variable. Each can be read by who is to read it alone, and all
 // are gone after the run.
 type values struct {
-	within string             // empty: the directory for temporary files
-	base   *container.Scratch // made when it is first needed
-	files  map[string]map[string]string
+	base  *container.Scratch // made when it is first needed
+	files map[string]map[string]string
 }
 
 // reader is who is to read a value: an execution's user.
@@ -44,14 +43,14 @@ type reader struct {
 }
 
 // environment is the variables for a reader as NAME=value, or NAME_FILE=path where a value is long.
-func (f *values) environment(v variables, r reader, see func(directory string) string) ([]string, error) {
+func (f *values) environment(within string, v map[string]string, r reader, see func(directory string) string) ([]string, error) {
 	entries := make([]string, 0, len(v))
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		if len(v[name]) <= maxValue {
 			entries = append(entries, name+"="+v[name])
 			continue
 		}
-		file, err := f.file(name, v[name], r)
+		file, err := f.file(within, name, v[name], r)
 		if err != nil {
 			return nil, fmt.Errorf("variable %s of %d bytes: %w", name, len(v[name]), err)
 		}
@@ -63,9 +62,9 @@ func (f *values) environment(v variables, r reader, see func(directory string) s
 func (f *values) directory(r reader) string { return filepath.Join(f.base.Path(), r.name) }
 
 // file returns the name of the file with a value in the reader's directory, and makes it where it is not there yet.
-func (f *values) file(name, value string, r reader) (string, error) {
+func (f *values) file(within, name, value string, r reader) (string, error) {
 	if f.files[r.name] == nil {
-		if err := f.make(r); err != nil {
+		if err := f.make(within, r); err != nil {
 			return "", err
 		}
 	}
@@ -99,9 +98,9 @@ func (r reader) write(path, value string) error {
 
 // make makes the reader's directory. It is never another user's own, who could put links where files are to be made: that
 // user may pass, and read each file in it that is theirs.
-func (f *values) make(r reader) error {
+func (f *values) make(within string, r reader) error {
 	if f.base == nil {
-		base, err := container.OpenTemporary(f.within, valuesPrefix)
+		base, err := container.OpenTemporary(within, valuesPrefix)
 		if err != nil {
 			return err
 		}
