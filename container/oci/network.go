@@ -307,11 +307,11 @@ func (r *Runtime) networking() networker {
 
 // writeNote writes down a process so that killNoted finds it, and no other that has its number later.
 func writeNote(path string, pid int) error {
-	started, err := startTime(pid)
+	s, err := container.StatOf(pid)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, fmt.Appendf(nil, "%d %s", pid, started), 0o600)
+	return os.WriteFile(path, fmt.Appendf(nil, "%d %d", pid, s.Started), 0o600)
 }
 
 // killNoted kills the process of a note, if it lives.
@@ -325,24 +325,10 @@ func killNoted(path string) error {
 	if err != nil {
 		return nil // it was not written to its end, and then nothing was started
 	}
-	if started, err := startTime(pid); err != nil || started != noted {
+	if s, err := container.StatOf(pid); err != nil || strconv.FormatUint(s.Started, 10) != noted {
 		return nil
 	}
 	return syscall.Kill(pid, syscall.SIGKILL)
-}
-
-// startTime is field 22 of /proc/PID/stat (proc_pid_stat(5)).
-func startTime(pid int) (string, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return "", err
-	}
-	_, rest, _ := strings.Cut(string(data[max(0, strings.LastIndex(string(data), ")")):]), " ")
-	fields := strings.Fields(rest)
-	if len(fields) < 20 {
-		return "", fmt.Errorf("process %d: its stat is not as expected", pid)
-	}
-	return fields[19], nil
 }
 
 var errPastaEnded = errors.New("it ended")

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/writ-run/writ/container"
 )
 
 // marker is the variable by which a process that left its session is found. Its value is SCRATCH/NUMBER/.
@@ -23,58 +25,19 @@ const (
 	killTimeout = 10 * time.Second // for processes to die of SIGKILL
 )
 
-// proc is what /proc/PID/stat says of a live process.
-type proc struct {
-	pid, group, session int
-	started             uint64 // clock ticks since boot
-}
+// proc is a live process.
+type proc struct{ container.Stat }
 
 // readProc reads one process; false when it is gone, or dead and only not waited for.
 func readProc(pid int) (proc, bool) {
-	p, state, err := statProc(pid)
-	return p, err == nil && state != 'Z' && state != 'X'
-}
-
-// statProc reads one /proc/PID/stat in three system calls: it is done for every process of the machine whenever one of
-// ours ends, and os.ReadFile takes twice as long. The line is far shorter than the buffer.
-func statProc(pid int) (p proc, state byte, err error) {
-	fd, err := syscall.Open("/proc/"+strconv.Itoa(pid)+"/stat", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return proc{}, 0, err
-	}
-	defer syscall.Close(fd)
-	var line [1024]byte
-	n, err := syscall.Read(fd, line[:])
-	if err != nil {
-		return proc{}, 0, err
-	}
-	return parseStat(line[:n])
-}
-
-// parseStat parses /proc/PID/stat (proc_pid_stat(5)): "pid (comm) state ppid pgrp session ...", starttime is field 22.
-// comm may hold spaces and parentheses.
-func parseStat(data []byte) (p proc, state byte, err error) {
-	first, end := bytes.IndexByte(data, ' '), bytes.LastIndexByte(data, ')')
-	if first < 0 || end < first {
-		return proc{}, 0, fmt.Errorf("stat %q: no command", data)
-	}
-	fields := strings.Fields(string(data[end+1:]))
-	if len(fields) < 20 {
-		return proc{}, 0, fmt.Errorf("stat %q: too few fields", data)
-	}
-	numbers := [4]uint64{}
-	for i, text := range []string{string(data[:first]), fields[2], fields[3], fields[19]} {
-		if numbers[i], err = strconv.ParseUint(text, 10, 64); err != nil {
-			return proc{}, 0, fmt.Errorf("stat %q: %w", data, err)
-		}
-	}
-	return proc{int(numbers[0]), int(numbers[1]), int(numbers[2]), numbers[3]}, fields[0][0], nil
+	s, err := container.StatOf(pid)
+	return proc{s}, err == nil && s.State != 'Z' && s.State != 'X'
 }
 
 // carries says whether the process has a variable that begins with mark. Another user's processes cannot be read, and
 // could not be killed.
 func (p proc) carries(mark string) bool {
-	file, err := os.Open("/proc/" + strconv.Itoa(p.pid) + "/environ")
+	file, err := os.Open("/proc/" + strconv.Itoa(p.PID) + "/environ")
 	if err != nil {
 		return false
 	}
@@ -139,12 +102,12 @@ func killAll(ctx context.Context, belongs func(proc) bool) error {
 
 // kill sends SIGKILL through a descriptor of the process, so that it meets no other one that got the same number since.
 func (p proc) kill(belongs func(proc) bool) {
-	handle, err := os.FindProcess(p.pid)
+	handle, err := os.FindProcess(p.PID)
 	if err != nil {
 		return
 	}
 	defer handle.Release()
-	if now, lives := readProc(p.pid); lives && now.started == p.started && belongs(now) {
+	if now, lives := readProc(p.PID); lives && now.Started == p.Started && belongs(now) {
 		_ = handle.Signal(syscall.SIGKILL) // where this fails the process is found again
 	}
 }
@@ -152,7 +115,7 @@ func (p proc) kill(belongs func(proc) bool) {
 func numbers(found []proc) string {
 	var pids []string
 	for _, p := range found {
-		pids = append(pids, strconv.Itoa(p.pid))
+		pids = append(pids, strconv.Itoa(p.PID))
 	}
 	slices.Sort(pids)
 	return strings.Join(pids, ", ")

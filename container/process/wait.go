@@ -38,16 +38,16 @@ func (p *process) reap() {
 	defer close(p.done)
 	leader := p.group.Leader()
 	patience := p.group.AwaitExit()
-	self, _, _ := statProc(leader) // unreadable: every process counts as younger
+	self, _ := container.StatOf(leader) // unreadable: every process counts as younger
 	mark := markOf(p.tree.root)
-	inside := func(other proc) bool { return other.session == leader || other.group == leader }
+	inside := func(other proc) bool { return other.Session == leader || other.Group == leader }
 	container.AllowGrace(patience, func() bool {
 		rest, err := find(inside)
 		return err == nil && len(rest) > 0
 	})
 	_ = p.group.Signal(syscall.SIGKILL)
 	lingering := killAll(context.Background(), func(other proc) bool {
-		return inside(other) || other.started >= self.started && other.carries(mark)
+		return inside(other) || other.Started >= self.Started && other.carries(mark)
 	})
 	p.group.Close()
 	status, err := p.group.Reap()
