@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/container/reach"
 )
 
 // launch runs the stage, and waits until the task has started or could not.
@@ -181,7 +182,7 @@ func (p *process) connectProcess(ctx context.Context, socket *os.File, pid int) 
 // connect forwards what the listeners take, and connects the network of a stage, whose directory in /proc is given, to the world.
 func (p *process) connect(ctx context.Context, listeners []net.Listener, stage string) error {
 	if len(listeners) > 0 {
-		p.stops = append(p.stops, forward(listeners, p.targets))
+		p.stops = append(p.stops, reach.Forward(listeners, p.targets))
 	}
 	if p.pasta == "" {
 		return nil
