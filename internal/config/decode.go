@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/internal/config/form"
 	"github.com/writ-run/writ/internal/nearest"
 	"github.com/writ-run/writ/internal/strict"
 	"github.com/writ-run/writ/key"
@@ -28,12 +29,9 @@ func (f *field) decode(c *Config, names []string, value jsontext.Value) error {
 	if err == nil {
 		return nil
 	}
-	var own errorAt
 	var mistake *strict.Mistake
 	var semantic *json.SemanticError
 	switch {
-	case errors.As(err, &own):
-		return own
 	case errors.As(err, &mistake):
 		path := mistake.Path
 		if path != "" && path[0] != '[' {
@@ -55,7 +53,7 @@ func (f *field) decode(c *Config, names []string, value jsontext.Value) error {
 			want = typeName(semantic.GoType.String())
 		}
 	}
-	return errorAt{path, fmt.Sprintf("want %s, not %s", want, kindName(semantic.JSONKind))}
+	return errorAt{path, fmt.Sprintf("want %s, not %s", want, form.Kind(semantic.JSONKind))}
 }
 
 // pointerPath makes [0].files[1].path of /0/files/1/path, with its last name and the names before it.
@@ -93,26 +91,8 @@ func typeName(goType string) string {
 	return "an object"
 }
 
-func kindName(kind jsontext.Kind) string {
-	switch kind {
-	case '"':
-		return "text"
-	case '0':
-		return "this number"
-	case 't', 'f':
-		return "true or false"
-	case '{':
-		return "an object"
-	case '[':
-		return "a list"
-	case 'n':
-		return "null"
-	}
-	return "this"
-}
-
 // shower is a value that is shown in a way of its own.
-type shower interface{ shown() any }
+type shower interface{ Shown() any }
 
 // value returns what the config holds, as it may be shown.
 func (f *field) value(c *Config, names []string) any {
@@ -128,7 +108,7 @@ func (f *field) value(c *Config, names []string) any {
 	case *bool:
 		return *p
 	case shower:
-		return p.shown()
+		return p.Shown()
 	default:
 		text, err := json.Marshal(p)
 		if err != nil {

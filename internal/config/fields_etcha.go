@@ -2,6 +2,7 @@ package config
 
 import (
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/internal/config/form"
 )
 
 // etchaFields are the keys of Etcha's sections but those of sources and targets.
@@ -17,7 +18,7 @@ func etchaFields() []field {
 		{key: "cli.noColor", what: "true or false", pointer: func(c *Config, _ []string) any { return &c.CLI.NoColor }},
 		{key: "jsonnet.closeNative", what: "true or false", pointer: func(c *Config, _ []string) any { return &c.Jsonnet.CloseNative }},
 		{key: "test", what: "true or false", pointer: func(c *Config, _ []string) any { return &c.Test }},
-		{key: "vars.*", what: "any value", loose: true, pointer: func(c *Config, n []string) any { return &entry[any]{&c.Vars, n[0]} }},
+		{key: "vars.*", what: "any value", loose: true, pointer: func(c *Config, n []string) any { return &form.Entry[any]{In: &c.Vars, Name: n[0]} }},
 	}
 	fields = append(fields, execFields("exec", func(c *Config, _ []string) *command.Exec { return &c.Exec })...)
 	fields = append(fields, execFields("build.signingExec", func(c *Config, _ []string) *command.Exec { return made(&c.Build.SigningExec) })...)
@@ -70,7 +71,7 @@ func execFields(prefix string, of func(*Config, []string) *command.Exec) []field
 	add("user", "text", true, func(e *command.Exec) any { return &e.User })
 	add("workDir", "text", true, func(e *command.Exec) any { return &e.WorkDir })
 	return append(fields, field{key: prefix + ".env.*", what: "text", text: true, pointer: func(c *Config, n []string) any {
-		return &entry[string]{&of(c, n).Env, n[len(n)-1]}
+		return &form.Entry[string]{In: &of(c, n).Env, Name: n[len(n)-1]}
 	}})
 }
 

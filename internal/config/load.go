@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/writ-run/writ/agent/pull"
+	"github.com/writ-run/writ/internal/config/form"
 	"github.com/writ-run/writ/internal/nearest"
 	"github.com/writ-run/writ/jsonnet"
 )
@@ -112,7 +113,7 @@ func (l *loader) put(at found, value jsontext.Value, from place) {
 		}
 		l.members(at, converted, from)
 	case kind != '{':
-		l.fail(from.origin(written), "%s: want an object, not %s", written, kindName(kind))
+		l.fail(from.origin(written), "%s: want an object, not %s", written, form.Kind(kind))
 	default:
 		l.members(at, value, from)
 	}
@@ -168,10 +169,10 @@ func (l *loader) leaf(at found, value jsontext.Value, from place) {
 		switch p := f.pointer(&l.config, names).(type) {
 		case *string:
 			*p = l.located(*p, from.base, f.bare)
-		case *pullPaths:
-			for i, path := range *p.to {
+		case *form.PullPaths:
+			for i, path := range *p.To {
 				if path != "" && !pull.IsURL(path) {
-					(*p.to)[i] = l.located(path, from.base, false)
+					(*p.To)[i] = l.located(path, from.base, false)
 				}
 			}
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/writ-run/writ/internal/config/form"
 )
 
 // aliases are the other names of keys: those that Etcha's documents spell in two ways, and those that it has retired.
@@ -45,8 +47,8 @@ func aliases() []alias {
 // secondsText makes a duration of a number of seconds.
 func secondsText(value jsontext.Value) (jsontext.Value, error) {
 	var d time.Duration
-	if err := json.Unmarshal(value, &seconds{&d}); err != nil {
-		return nil, fmt.Errorf("want a number of seconds, not %s", kindName(value.Kind()))
+	if err := json.Unmarshal(value, &form.Seconds{To: &d}); err != nil {
+		return nil, fmt.Errorf("want a number of seconds, not %s", form.Kind(value.Kind()))
 	}
 	return json.Marshal(d.String())
 }
