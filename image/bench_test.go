@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/writ-run/writ/internal/ratio"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // BenchmarkPull pulls an image of 200 MB into an empty cache. Its floor gets the same layers by go-containerregistry,
@@ -39,7 +40,7 @@ func BenchmarkPull(b *testing.B) {
 	ratio.Run(b, 1.3,
 		func() error {
 			dir := fresh()
-			return errors.Join(pullBare(b.Context(), source.Repository+":latest", dir), removeAll(dir))
+			return errors.Join(pullBare(b.Context(), source.Repository+":latest", dir), scratch.RemoveAll(dir))
 		},
 		func() error {
 			dir := fresh()
@@ -48,7 +49,7 @@ func BenchmarkPull(b *testing.B) {
 			if err != nil {
 				return err
 			}
-			return errors.Join(image.Close(), removeAll(dir))
+			return errors.Join(image.Close(), scratch.RemoveAll(dir))
 		})
 }
 

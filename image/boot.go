@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // Unpacking does not wait for the disk, as that would take longer than all the rest. When the machine loses power soon
@@ -99,12 +101,12 @@ func (s *Store) discard(ctx context.Context, diffID string) error {
 		return fmt.Errorf("image cache: layer %s: %w, and in use: %w", diffID, errDamaged, err)
 	}
 	defer lock.Close()
-	work, err := openWorkspace(s.temporary())
+	work, err := scratch.Open(s.temporary(), "")
 	if err != nil {
 		return err
 	}
 	defer work.Close()
-	if err := os.Rename(s.layerDirectory(diffID), filepath.Join(work.path, "old")); !isMissing(err) {
+	if err := os.Rename(s.layerDirectory(diffID), filepath.Join(work.Path(), "old")); !isMissing(err) {
 		return err
 	}
 	return nil

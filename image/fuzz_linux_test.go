@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // FuzzUnpack holds that no archive makes the unpacker panic, or leaves anything outside of its directory.
@@ -19,7 +21,7 @@ func FuzzUnpack(f *testing.F) {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		defer removeAll(dir)
+		defer scratch.RemoveAll(dir)
 		left := &budget{}
 		left.bytes.give(1 << 20)
 		left.entries.give(100)
@@ -72,7 +74,7 @@ func FuzzUnpackEntries(f *testing.F) {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		defer removeAll(dir)
+		defer scratch.RemoveAll(dir)
 		targets := append([]string{out, filepath.Join(out, "keep"), "../out", "/"}, names...)
 		var headers []tar.Header
 		for ; len(choices) >= 3 && len(headers) < 40; choices = choices[3:] {

@@ -19,6 +19,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // A Config says where images are kept and how registries are spoken to. The zero value of each field but Dir has a
@@ -101,7 +103,7 @@ func Open(c Config) (*Store, error) {
 			return nil, fmt.Errorf("image cache: %w", err)
 		}
 	}
-	return s, s.sweep()
+	return s, scratch.Sweep(s.temporary(), "", func(string) error { return nil }) // what killed processes left
 }
 
 func (c *Config) defaults() {
@@ -136,20 +138,7 @@ func privateDirectory(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("directory %q: is not a directory, but %v", path, info.Mode().Type())
-	}
-	if owner, known := ownerOf(info); known && owner != os.Geteuid() {
-		return fmt.Errorf("directory %q: belongs to user %d, not to %d", path, owner, os.Geteuid())
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("directory %q: mode %#o lets others write to it; want 0700", path, info.Mode().Perm())
-	}
-	return nil
+	return scratch.CheckPrivate(path)
 }
 
 // A problem is an error that comes with advice.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // A blob is a layer that may have to be fetched.
@@ -141,7 +143,7 @@ func (s *Store) fill(ctx context.Context, b blob, left *budget) error {
 
 // fetch brings one layer. again reports that the connection broke, so that another attempt may help.
 func (s *Store) fetch(ctx context.Context, b blob, left *budget) (again bool, err error) {
-	work, err := openWorkspace(s.temporary())
+	work, err := scratch.Open(s.temporary(), "")
 	if err != nil {
 		return false, err
 	}
@@ -154,7 +156,7 @@ func (s *Store) fetch(ctx context.Context, b blob, left *budget) (again bool, er
 	total := max(0, b.size)
 	source := &compressed{ctx: ctx, from: body, hash: sha256.New(), size: b.size,
 		tell: progress(func(done int64) { s.config.Progress(Event{Layer: b.label(), Done: done, Total: total}) })}
-	record, notes, err := s.expand(work.path, source, body, b, left)
+	record, notes, err := s.expand(work.Path(), source, body, b, left)
 	if err != nil {
 		return source.err != nil && !errors.Is(source.err, errStalled), err
 	}
@@ -166,10 +168,10 @@ func (s *Store) fetch(ctx context.Context, b blob, left *budget) (again bool, er
 	if err != nil {
 		return false, err
 	}
-	if err := os.WriteFile(filepath.Join(work.path, "new", "layer.json"), raw, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(work.Path(), "new", "layer.json"), raw, 0o600); err != nil {
 		return false, err
 	}
-	return false, os.Rename(filepath.Join(work.path, "new"), s.layerDirectory(b.diffID))
+	return false, os.Rename(filepath.Join(work.Path(), "new"), s.layerDirectory(b.diffID))
 }
 
 // expand unpacks source into new/fs of the workspace and checks digest, size and diff id. What a failed attempt took

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 const (
@@ -243,12 +245,12 @@ func (s *Store) loadTarball(ctx context.Context, label string, root *os.Root, na
 		return nil, err
 	}
 	defer file.Close()
-	work, err := openWorkspace(s.temporary())
+	work, err := scratch.Open(s.temporary(), "")
 	if err != nil {
 		return nil, err
 	}
 	defer work.Close()
-	plain, err := s.spool(file, work.path)
+	plain, err := s.spool(file, work.Path())
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", label, err)
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
@@ -63,102 +61,3 @@ func lockFile(ctx context.Context, file *os.File, how int) error {
 }
 
 func (l *layerLock) Close() error { return l.file.Close() }
-
-// A workspace is a temporary directory, locked as long as its process lives.
-type workspace struct {
-	path string
-	lock *os.File
-}
-
-// openWorkspace makes one in base. Under base's own lock no sweep can see it before its lock is held.
-func openWorkspace(base string) (*workspace, error) {
-	locked, err := lockDirectory(base, syscall.LOCK_EX)
-	if err != nil {
-		return nil, err
-	}
-	defer locked.Close()
-	path, err := os.MkdirTemp(base, "")
-	if err != nil {
-		return nil, err
-	}
-	lock, err := lockDirectory(path, syscall.LOCK_EX)
-	if err != nil {
-		os.Remove(path)
-		return nil, err
-	}
-	return &workspace{path, lock}, nil
-}
-
-func (w *workspace) Close() error {
-	err := removeAll(w.path)
-	w.lock.Close()
-	return err
-}
-
-// sweep removes the workspaces of processes that have ended.
-func (s *Store) sweep() error {
-	base := s.temporary()
-	locked, err := lockDirectory(base, syscall.LOCK_EX)
-	if err != nil {
-		return err
-	}
-	defer locked.Close()
-	entries, err := os.ReadDir(base)
-	if err != nil {
-		return err
-	}
-	var problems []error
-	for _, entry := range entries {
-		path := filepath.Join(base, entry.Name())
-		lock, err := lockDirectory(path, syscall.LOCK_EX|syscall.LOCK_NB)
-		switch {
-		case errors.Is(err, syscall.EWOULDBLOCK), isMissing(err): // it lives, or has just ended well
-		case err != nil:
-			problems = append(problems, err)
-		default:
-			problems = append(problems, (&workspace{path, lock}).Close())
-		}
-	}
-	return errors.Join(problems...)
-}
-
-func lockDirectory(path string, how int) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err = syscall.Flock(int(file.Fd()), how)
-		if err == nil {
-			return file, nil
-		}
-		if !errors.Is(err, syscall.EINTR) {
-			file.Close()
-			return nil, fmt.Errorf("lock %q: %w", path, err)
-		}
-	}
-}
-
-// removeAll removes a tree also where a directory in it may not be read or written by its owner. It follows no link.
-func removeAll(path string) error {
-	err := os.RemoveAll(path)
-	if err == nil || !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	// Every problem of this walk shows again in the second attempt.
-	_ = filepath.WalkDir(path, func(name string, entry fs.DirEntry, _ error) error {
-		if entry != nil && entry.IsDir() {
-			_ = os.Chmod(name, 0o700)
-		}
-		return nil
-	})
-	return os.RemoveAll(path)
-}
-
-func ownerOf(info fs.FileInfo) (int, bool) {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, false
-	}
-	return int(stat.Uid), true
-}

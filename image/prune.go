@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // maxDocuments is how many manifests and configurations are kept; they are small.
@@ -120,13 +122,13 @@ func (s *Store) remove(ctx context.Context, diffID string) (bool, error) {
 		return false, err
 	}
 	defer lock.Close()
-	work, err := openWorkspace(s.temporary())
+	work, err := scratch.Open(s.temporary(), "")
 	if err != nil {
 		return false, err
 	}
 	defer work.Close()
 	// Renamed first: a process that is killed here leaves no half of a layer.
-	if err := os.Rename(s.layerDirectory(diffID), filepath.Join(work.path, "old")); err != nil {
+	if err := os.Rename(s.layerDirectory(diffID), filepath.Join(work.Path(), "old")); err != nil {
 		return false, fmt.Errorf("image cache: layer %s: %w", diffID, err)
 	}
 	return true, os.Remove(s.usePath(diffID))

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 func TestPull(t *testing.T) {
@@ -159,7 +161,7 @@ func TestSourceReference(t *testing.T) {
 func TestKilledPull(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, nil)
-	living, err := openWorkspace(s.temporary())
+	living, err := scratch.Open(s.temporary(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +176,7 @@ func TestKilledPull(t *testing.T) {
 	if _, err := os.Stat(dead); !isMissing(err) {
 		t.Errorf("what a killed pull left is still there: %v", err)
 	}
-	if _, err := os.Stat(living.path); err != nil {
+	if _, err := os.Stat(living.Path()); err != nil {
 		t.Error(err)
 	}
 }

@@ -13,6 +13,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // unpackInto unpacks headers with generous limits into a directory of the test.
@@ -22,7 +24,7 @@ func unpackInto(t *testing.T, raw []byte, limits Limits) (string, *unpacker, err
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { removeAll(dir) })
+	t.Cleanup(func() { scratch.RemoveAll(dir) })
 	return unpackTo(dir, raw, limits)
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // maxValue is the longest value that is put into a variable: Linux takes 128 KiB in one string, with the name.
@@ -26,13 +27,13 @@ func Sweep(directory string) error {
 	if directory == "" {
 		directory = os.TempDir()
 	}
-	return container.SweepTemporary(directory, valuesPrefix)
+	return scratch.SweepTemporary(directory, valuesPrefix)
 }
 
 // values makes files of those values that are too long for a variable. Each can be read by who is to read it alone, and all
 // are gone after the run.
 type values struct {
-	base  *container.Scratch // made when it is first needed
+	base  *scratch.Directory // made when it is first needed
 	files map[string]map[string]string
 }
 
@@ -100,7 +101,7 @@ func (r reader) write(path, value string) error {
 // user may pass, and read each file in it that is theirs.
 func (f *values) make(within string, r reader) error {
 	if f.base == nil {
-		base, err := container.OpenTemporary(within, valuesPrefix)
+		base, err := scratch.OpenTemporary(within, valuesPrefix)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/oci"
 	"github.com/writ-run/writ/internal/ratio"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // bare is runc alone with the same image, and with the configuration of a task: the same namespaces, profile of system calls
@@ -33,7 +34,7 @@ func newBare(b *testing.B, network bool) *bare {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { container.RemoveAll(directory) })
+	b.Cleanup(func() { scratch.RemoveAll(directory) })
 	// The same image, owned by the container's root, since runc alone translates no ids.
 	root := filepath.Join(directory, "rootfs")
 	if output, err := exec.Command("cp", "-a", image.Layers[0], root).CombinedOutput(); err != nil {

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // copies are images whose files belong to the ids that containers have on the host: for layers on a file system that
@@ -213,7 +213,7 @@ func discardCopy(place string) error {
 		return fmt.Errorf("copy %q: %w, and in use: %w", place, errDamaged, err)
 	}
 	defer lock.Close()
-	return container.RemoveAll(place)
+	return scratch.RemoveAll(place)
 }
 
 // makeCopy copies what is seen of the layers, gives it to the containers' ids and puts it into its place.
@@ -222,7 +222,7 @@ func (r *Runtime) makeCopy(ctx context.Context, place string, layers []string) (
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, container.RemoveAll(work)) }()
+	defer func() { err = errors.Join(err, scratch.RemoveAll(work)) }()
 	whole := filepath.Join(work, "whole")
 	files := filepath.Join(whole, copyFiles)
 	for _, directory := range []string{whole, filepath.Join(work, "empty")} {
@@ -270,7 +270,7 @@ func (r *Runtime) sweepCopies() error {
 		if err != nil { // it is in use, or gone
 			continue
 		}
-		problems = append(problems, container.RemoveAll(place), lock.Close())
+		problems = append(problems, scratch.RemoveAll(place), lock.Close())
 	}
 	return errors.Join(problems...)
 }

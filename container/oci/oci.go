@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 const (
@@ -48,7 +49,7 @@ const (
 
 // Config says how a Runtime works. Its zero value is good.
 type Config struct {
-	BaseDir   string                                                 // private (made 0700), on a file system that overlays can be on; empty: container.DefaultBase
+	BaseDir   string                                                 // private (made 0700), on a file system that overlays can be on; empty: scratch.DefaultBase
 	Command   string                                                 // the OCI runtime; empty: the first of runc, crun and youki in PATH
 	Self      string                                                 // a static writ binary, which the embedded image has; empty: this executable
 	Player    []byte                                                 // a static program whose main calls Main, to play stage and init; empty: Self does
@@ -67,7 +68,7 @@ type Runtime struct {
 	base     string
 	commands []string // OCI runtimes that there are
 	command  string   // the one in use: the first, until Probe has found that another works
-	scratch  *container.Scratch
+	scratch  *scratch.Directory
 	player   string // path of what plays stage and init
 	rootless bool
 	grace    time.Duration
@@ -90,7 +91,7 @@ type Runtime struct {
 func New(c Config) (*Runtime, error) {
 	r := &Runtime{config: c, base: c.BaseDir, grace: c.KillGrace, log: c.Log, rootless: Rootless(), maps: map[mapping]*os.File{}}
 	if r.base == "" {
-		r.base = container.DefaultBase()
+		r.base = scratch.DefaultBase()
 	}
 	if r.grace < 0 {
 		return nil, fmt.Errorf("kill grace %v: must not be negative", r.grace)
@@ -120,7 +121,7 @@ func New(c Config) (*Runtime, error) {
 	if r.base, err = filepath.Abs(r.base); err != nil {
 		return nil, err
 	}
-	if r.scratch, err = container.OpenScratch(r.base, prefix); err != nil {
+	if r.scratch, err = scratch.Open(r.base, prefix); err != nil {
 		return nil, fmt.Errorf("oci runtime: %w", err)
 	}
 	if err = tryExec(r.scratch.Path()); err == nil {
@@ -252,7 +253,7 @@ func (r *Runtime) number() int {
 
 // Sweep ends the containers that killed runtimes in the same base directory left, and removes what they had.
 func (r *Runtime) Sweep(ctx context.Context) error {
-	err := container.SweepScratch(r.base, prefix, func(path string) error {
+	err := scratch.Sweep(r.base, prefix, func(path string) error {
 		notes, err := filepath.Glob(filepath.Join(path, "c*", "pasta"))
 		problems := []error{err}
 		for _, note := range notes {

@@ -14,6 +14,7 @@ import (
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/containertest"
 	"github.com/writ-run/writ/container/oci"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 var suite = containertest.Suite{ReadOnly: true, Links: func() bool { return os.Geteuid() == 0 }, New: func(base string) (container.Runtime, error) {
@@ -49,7 +50,7 @@ func testMain(m *testing.M) int {
 			return 1
 		}
 		os.Setenv(shared, directory)
-		defer container.RemoveAll(directory)
+		defer scratch.RemoveAll(directory)
 	}
 	return containertest.Main(m, suite)
 }
@@ -80,7 +81,7 @@ func TestOrdinaryUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { container.RemoveAll(home) })
+	t.Cleanup(func() { scratch.RemoveAll(home) })
 	const nobody = 65534
 	for name, from := range map[string]string{"writ": self, "oci.test": own} {
 		data, err := os.ReadFile(from)

@@ -18,6 +18,7 @@ import (
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/containertest"
 	"github.com/writ-run/writ/container/oci"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // needMounts skips a test that mounts file systems.
@@ -46,7 +47,7 @@ func mountUnable(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { container.RemoveAll(directory) })
+	t.Cleanup(func() { scratch.RemoveAll(directory) })
 	for _, inner := range []string{"l", "u", "w", "m"} {
 		if err := os.Mkdir(filepath.Join(directory, inner), 0o755); err != nil {
 			t.Fatal(err)
@@ -205,7 +206,7 @@ func TestImageCopies(t *testing.T) {
 	look(third, false)
 
 	// The layers go: the copy stays while it is in use.
-	if err := container.RemoveAll(image.Layers[1]); err != nil {
+	if err := scratch.RemoveAll(image.Layers[1]); err != nil {
 		t.Fatal(err)
 	}
 	for _, left := range []int{1, 0} {

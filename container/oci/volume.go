@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // base is a directory that volumes share: it never changes any more, and goes with the last of them.
@@ -32,7 +33,7 @@ func (b *base) drop() error {
 	if b.users--; b.users > 0 {
 		return nil
 	}
-	return container.RemoveAll(b.path)
+	return scratch.RemoveAll(b.path)
 }
 
 // volume is a directory, or, once it was forked or is a fork, what was changed (upper) over a directory that both share.
@@ -96,11 +97,11 @@ func (v *volume) Files(ctx context.Context) (string, error) {
 func (v *volume) flatten(ctx context.Context) error {
 	plain := v.runtime.volumePath()
 	if err := v.runtime.copyOverlay(ctx, plain, []string{v.base.path}, v.path); err != nil {
-		return errors.Join(fmt.Errorf("volume %q: %w", v.name, err), container.RemoveAll(plain))
+		return errors.Join(fmt.Errorf("volume %q: %w", v.name, err), scratch.RemoveAll(plain))
 	}
 	old, shared := v.path, v.base
 	v.path, v.base, v.changed = plain, nil, false
-	return errors.Join(container.RemoveAll(old), shared.drop())
+	return errors.Join(scratch.RemoveAll(old), shared.drop())
 }
 
 // shift gives the files of a plain volume to the ids that containers have on the host, or back. It needs v.mu.
@@ -233,7 +234,7 @@ func (v *volume) copy(ctx context.Context) (container.Volume, error) {
 	}
 	fork := &volume{runtime: v.runtime, name: v.name, path: v.runtime.volumePath()}
 	if err := container.CopyTree(ctx, fork.path, v.path); err != nil {
-		return nil, errors.Join(fmt.Errorf("fork volume %q: %w", v.name, err), container.RemoveAll(fork.path))
+		return nil, errors.Join(fmt.Errorf("fork volume %q: %w", v.name, err), scratch.RemoveAll(fork.path))
 	}
 	return fork, nil
 }
@@ -248,7 +249,7 @@ func (v *volume) Close() error {
 	if err := v.free(); err != nil && v.broken == nil {
 		return fmt.Errorf("close: %w", err)
 	}
-	err := container.RemoveAll(v.path)
+	err := scratch.RemoveAll(v.path)
 	if v.base != nil {
 		err = errors.Join(err, v.base.drop())
 	}

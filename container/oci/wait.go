@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // process is a container with its task.
@@ -235,7 +236,7 @@ func (p *process) discard() error {
 	if p.image != nil && p.image.Release != nil {
 		p.image.Release()
 	}
-	return container.RemoveAll(p.directory)
+	return scratch.RemoveAll(p.directory)
 }
 
 // endUnstarted removes a container that was made and whose task was not started.

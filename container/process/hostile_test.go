@@ -19,6 +19,7 @@ import (
 
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/process"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 func newRuntime(t *testing.T) *process.Runtime {
@@ -369,7 +370,7 @@ func TestCopyTreeRefuses(t *testing.T) {
 func tempDir(t *testing.T) string {
 	directory := t.TempDir()
 	t.Cleanup(func() {
-		if err := container.RemoveAll(directory); err != nil {
+		if err := scratch.RemoveAll(directory); err != nil {
 			t.Error(err)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // placed is a volume that is in a working directory now.
@@ -158,7 +159,7 @@ func (t *tree) close() error {
 		p.volume.release()
 	}
 	t.placed = nil
-	if err := container.RemoveAll(t.root); err != nil {
+	if err := scratch.RemoveAll(t.root); err != nil {
 		t.log.Warn("the directory of an ended process could not be removed", "error", err)
 	}
 	return errors.Join(problems...)

@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // Notice is what the log of a run says on its first line when this runtime is in use.
@@ -43,7 +44,7 @@ const (
 
 // Config says how a Runtime works. Its zero value is good.
 type Config struct {
-	BaseDir   string        // private (made 0700), on one file system; empty: container.DefaultBase
+	BaseDir   string        // private (made 0700), on one file system; empty: scratch.DefaultBase
 	Path      string        // PATH of the processes; empty: that of this process. Relative entries are left out
 	KillGrace time.Duration // from SIGTERM to SIGKILL when a run is aborted; 0: 10 s
 	Log       *slog.Logger  // nil: none
@@ -52,7 +53,7 @@ type Config struct {
 // Runtime starts plain processes. It implements container.Runtime.
 type Runtime struct {
 	base    string
-	scratch *container.Scratch
+	scratch *scratch.Directory
 	path    string
 	user    string
 	grace   time.Duration
@@ -67,7 +68,7 @@ type Runtime struct {
 func New(c Config) (*Runtime, error) {
 	r := &Runtime{base: c.BaseDir, path: c.Path, grace: c.KillGrace, log: c.Log}
 	if r.base == "" {
-		r.base = container.DefaultBase()
+		r.base = scratch.DefaultBase()
 	}
 	if r.grace < 0 {
 		return nil, fmt.Errorf("kill grace %v: must not be negative", r.grace)
@@ -92,7 +93,7 @@ func New(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	r.base = base
-	r.scratch, err = container.OpenScratch(r.base, prefix)
+	r.scratch, err = scratch.Open(r.base, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("process runtime: %w", err)
 	}
@@ -154,7 +155,7 @@ func (r *Runtime) number() int {
 
 // Sweep kills the processes that killed runtimes in the same base directory left, and removes their directories.
 func (r *Runtime) Sweep(ctx context.Context) error {
-	err := container.SweepScratch(r.base, prefix, func(path string) error {
+	err := scratch.Sweep(r.base, prefix, func(path string) error {
 		mark := marker + "=" + filepath.Base(path) + "/"
 		return killAll(ctx, func(p proc) bool { return p.carries(mark) })
 	})

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // volume is a directory of the runtime's. While a process has it, its files are in that process's working directory.
@@ -66,7 +67,7 @@ func (v *volume) Fork(ctx context.Context) (container.Volume, error) {
 	defer v.countFork(-1)
 	fork := v.runtime.volume(v.name)
 	if err := container.CopyTree(ctx, fork.path, v.path); err != nil {
-		_ = container.RemoveAll(fork.path) // the error that counts is the first one; Close of the runtime takes the rest
+		_ = scratch.RemoveAll(fork.path) // the error that counts is the first one; Close of the runtime takes the rest
 		return nil, fmt.Errorf("fork volume %q: %w", v.name, err)
 	}
 	return fork, nil
@@ -94,7 +95,7 @@ func (v *volume) Close() error {
 	if err := v.free(); err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
-	if err := container.RemoveAll(v.path); err != nil {
+	if err := scratch.RemoveAll(v.path); err != nil {
 		return fmt.Errorf("close volume %q: %w", v.name, err)
 	}
 	v.closed = true

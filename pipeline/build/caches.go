@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // How copies are named that are not whole yet, and when one of them is nobody's any more.
@@ -163,7 +164,7 @@ func (s *CacheStore) save(ctx context.Context, name, from string) error {
 	if err == nil {
 		err = os.Rename(fresh, place)
 	}
-	return errors.Join(err, container.RemoveAll(work))
+	return errors.Join(err, scratch.RemoveAll(work))
 }
 
 // sweep removes what killed runs did not finish. What cannot be removed is no matter of this run's.
@@ -172,7 +173,7 @@ func (s *CacheStore) sweep() {
 	for _, entry := range entries {
 		info, err := entry.Info()
 		if err == nil && strings.HasPrefix(entry.Name(), unfinished) && time.Since(info.ModTime()) > abandoned {
-			_ = container.RemoveAll(filepath.Join(s.directory, entry.Name()))
+			_ = scratch.RemoveAll(filepath.Join(s.directory, entry.Name()))
 		}
 	}
 }

@@ -36,7 +36,7 @@ const (
 
 // Config says how delivery works. Its zero value is good.
 type Config struct {
-	// BaseDir is where the private directories are made; it is made itself (0700). Empty: container.DefaultBase, or
+	// BaseDir is where the private directories are made; it is made itself (0700). Empty: scratch.DefaultBase, or
 	// /tmp/writ-UID where that is too long for the path of a socket (107 bytes, unix(7)).
 	BaseDir string
 

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // The names in the directory; further files are named by the grant.
@@ -29,7 +29,7 @@ const (
 // directory is what a run sees as /run/writ. It is worked on through a descriptor: with the process runtime a task is the
 // same user, and may put a symbolic link where the directory was.
 type directory struct {
-	scratch *container.Scratch
+	scratch *scratch.Directory
 	path    string
 	root    *os.Root
 
@@ -41,7 +41,7 @@ func bases(c Config) []string {
 	if c.BaseDir != "" {
 		return []string{c.BaseDir}
 	}
-	usual, short := container.DefaultBase(), filepath.Join("/tmp", "writ-"+strconv.Itoa(os.Geteuid()))
+	usual, short := scratch.DefaultBase(), filepath.Join("/tmp", "writ-"+strconv.Itoa(os.Geteuid()))
 	if usual == short {
 		return []string{short}
 	}
@@ -65,7 +65,7 @@ func newDirectory(c Config) (*directory, error) {
 }
 
 func makeDirectory(base string) (d *directory, err error) {
-	scratch, err := container.OpenScratch(base, prefix)
+	scratch, err := scratch.Open(base, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (d *directory) empty() error {
 func Sweep(c Config) error {
 	var problems []error
 	for _, base := range bases(c) {
-		if err := container.SweepScratch(base, prefix, func(string) error { return nil }); err != nil {
+		if err := scratch.Sweep(base, prefix, func(string) error { return nil }); err != nil {
 			problems = append(problems, fmt.Errorf("sweep %q: %w", base, err))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/process"
+	"github.com/writ-run/writ/internal/scratch"
 	"github.com/writ-run/writ/workload"
 	"github.com/writ-run/writ/workload/workloadtest"
 )
@@ -115,7 +116,7 @@ func shortTemp(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := container.RemoveAll(directory); err != nil {
+		if err := scratch.RemoveAll(directory); err != nil {
 			t.Error(err)
 		}
 	})

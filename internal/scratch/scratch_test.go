@@ -1,4 +1,4 @@
-package container_test
+package scratch_test
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 func TestScratch(t *testing.T) {
 	t.Parallel()
 	base := filepath.Join(t.TempDir(), "a", "base")
-	s, err := container.OpenScratch(base, "x-")
+	s, err := scratch.Open(base, "x-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,10 +42,10 @@ func TestSweepScratch(t *testing.T) {
 	t.Parallel()
 	base := filepath.Join(t.TempDir(), "base")
 	never := func(path string) error { t.Errorf("%s is called dead", path); return nil }
-	if err := container.SweepScratch(base, "x-", never); err != nil {
+	if err := scratch.Sweep(base, "x-", never); err != nil {
 		t.Errorf("a missing base: %v", err)
 	}
-	live, err := container.OpenScratch(base, "x-")
+	live, err := scratch.Open(base, "x-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestSweepScratch(t *testing.T) {
 		}
 	}
 	busy := errors.New("its processes do not end")
-	err = container.SweepScratch(base, "x-", func(path string) error {
+	err = scratch.Sweep(base, "x-", func(path string) error {
 		if filepath.Base(path) == "x-stays" {
 			return busy
 		}
@@ -91,7 +91,7 @@ func TestScratchRace(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 50 {
-				s, err := container.OpenScratch(base, "x-")
+				s, err := scratch.Open(base, "x-")
 				if err != nil {
 					t.Error(err)
 					return
@@ -106,7 +106,7 @@ func TestScratchRace(t *testing.T) {
 		})
 		all.Go(func() {
 			for range 50 {
-				if err := container.SweepScratch(base, "x-", func(string) error { return nil }); err != nil {
+				if err := scratch.Sweep(base, "x-", func(string) error { return nil }); err != nil {
 					t.Error(err)
 				}
 			}
@@ -134,7 +134,7 @@ func TestRemoveAll(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := container.RemoveAll(tree); err != nil {
+	if err := scratch.RemoveAll(tree); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(tree); !errors.Is(err, fs.ErrNotExist) {
@@ -166,12 +166,12 @@ func TestTemporary(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 100 {
-				s, err := container.OpenTemporary(directory, "x-")
+				s, err := scratch.OpenTemporary(directory, "x-")
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				if err := container.SweepTemporary(directory, "x-"); err != nil {
+				if err := scratch.SweepTemporary(directory, "x-"); err != nil {
 					t.Error(err)
 				}
 				if info, err := os.Stat(s.Path()); err != nil || info.Mode().Perm() != 0o700 {

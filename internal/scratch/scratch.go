@@ -1,4 +1,11 @@
-package container
+// Package scratch has private directories that are gone when their process is, however that ended, and trees that are hard
+// to remove.
+//
+//	Open --> a directory, locked --Close--> gone
+//	           \--the process is killed: the kernel drops the lock--> Sweep of another one --> gone
+//
+// Invariant: what a living process holds is never swept.
+package scratch
 
 import (
 	"errors"
@@ -11,9 +18,9 @@ import (
 	"syscall"
 )
 
-// A Scratch is a private directory that lives as long as its process: removed by Close, or, when the process was killed,
-// by SweepScratch of another one. The process holds a lock on the directory itself, which the kernel drops with it.
-type Scratch struct {
+// A Directory is private, and lives as long as its process: removed by Close, or, when the process was killed, by Sweep of
+// another one. The process holds a lock on the directory itself, which the kernel drops with it.
+type Directory struct {
 	path string
 	lock *os.File
 }
@@ -24,9 +31,9 @@ func DefaultBase() string {
 	return filepath.Join(os.TempDir(), "writ-"+strconv.Itoa(os.Geteuid()))
 }
 
-// OpenScratch makes a scratch directory (0700) whose name begins with prefix in base. A missing base is made (0700).
+// Open makes a scratch directory (0700) whose name begins with prefix in base. A missing base is made (0700).
 // A base that belongs to somebody else, or that others may write to, is refused: they could put their own files there.
-func OpenScratch(base, prefix string) (*Scratch, error) {
+func Open(base, prefix string) (*Directory, error) {
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return nil, err
 	}
@@ -45,12 +52,12 @@ func OpenScratch(base, prefix string) (*Scratch, error) {
 		os.Remove(path)
 		return nil, err
 	}
-	return &Scratch{path, lock}, nil
+	return &Directory{path, lock}, nil
 }
 
 // OpenTemporary makes a scratch directory (0700) in a directory that others may write to, as that for temporary files: each of
 // ours there is our own, so no base has to be. SweepTemporary removes what killed processes left.
-func OpenTemporary(directory, prefix string) (*Scratch, error) {
+func OpenTemporary(directory, prefix string) (*Directory, error) {
 	for {
 		path, err := os.MkdirTemp(directory, prefix+"*")
 		if err != nil {
@@ -59,7 +66,7 @@ func OpenTemporary(directory, prefix string) (*Scratch, error) {
 		lock, err := lockDirectory(path, syscall.LOCK_NB)
 		switch {
 		case err == nil && isAt(lock, path):
-			return &Scratch{path, lock}, nil
+			return &Directory{path, lock}, nil
 		case err == nil: // a sweep took it before we had the lock
 			lock.Close()
 		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, fs.ErrNotExist): // a sweep does
@@ -88,18 +95,18 @@ func SweepTemporary(directory, prefix string) error {
 }
 
 // Path is the directory.
-func (s *Scratch) Path() string { return s.path }
+func (s *Directory) Path() string { return s.path }
 
 // Close removes the directory with all that is in it.
-func (s *Scratch) Close() error {
+func (s *Directory) Close() error {
 	err := RemoveAll(s.path)
 	s.lock.Close()
 	return err
 }
 
-// SweepScratch removes the directories in base whose name begins with prefix and whose process has ended. Before a
+// Sweep removes the directories in base whose name begins with prefix and whose process has ended. Before a
 // directory goes, dead is called with its path; where dead fails the directory stays for the next sweep.
-func SweepScratch(base, prefix string, dead func(path string) error) error {
+func Sweep(base, prefix string, dead func(path string) error) error {
 	locked, err := lockBase(base)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -122,12 +129,12 @@ func SweepScratch(base, prefix string, dead func(path string) error) error {
 }
 
 // findOrphans returns this user's scratch directories that nobody holds, now held by the caller.
-func findOrphans(base, prefix string) ([]*Scratch, error) {
+func findOrphans(base, prefix string) ([]*Directory, error) {
 	entries, err := os.ReadDir(base)
 	if err != nil {
 		return nil, err
 	}
-	var orphans []*Scratch
+	var orphans []*Directory
 	var problems []error
 	for _, entry := range entries {
 		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), prefix) {
@@ -143,7 +150,7 @@ func findOrphans(base, prefix string) ([]*Scratch, error) {
 		case err != nil:
 			problems = append(problems, err)
 		default:
-			orphans = append(orphans, &Scratch{path, lock})
+			orphans = append(orphans, &Directory{path, lock})
 		}
 	}
 	return orphans, errors.Join(problems...)
@@ -151,20 +158,28 @@ func findOrphans(base, prefix string) ([]*Scratch, error) {
 
 // lockBase checks that base is ours alone to write to, and locks it.
 func lockBase(base string) (*os.File, error) {
-	info, err := os.Lstat(base)
-	if err != nil {
+	if err := CheckPrivate(base); err != nil {
 		return nil, err
 	}
+	return lockDirectory(base, 0)
+}
+
+// CheckPrivate refuses a directory that is not ours alone to write to.
+func CheckPrivate(base string) error {
+	info, err := os.Lstat(base)
+	if err != nil {
+		return err
+	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("directory %q: is not a directory, but %v", base, info.Mode().Type())
+		return fmt.Errorf("directory %q: is not a directory, but %v", base, info.Mode().Type())
 	}
 	if !isOurs(info) {
-		return nil, fmt.Errorf("directory %q: belongs to user %d, not to %d", base, info.Sys().(*syscall.Stat_t).Uid, os.Geteuid())
+		return fmt.Errorf("directory %q: belongs to user %d, not to %d", base, info.Sys().(*syscall.Stat_t).Uid, os.Geteuid())
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("directory %q: mode %#o lets others write to it; want 0700", base, info.Mode().Perm())
+		return fmt.Errorf("directory %q: mode %#o lets others write to it; want 0700", base, info.Mode().Perm())
 	}
-	return lockDirectory(base, 0)
+	return nil
 }
 
 func isOurs(info fs.FileInfo) bool {
