@@ -18,6 +18,9 @@ const (
 	contentTypeEvent = "webhookContentType"
 )
 
+// OwnEvents are the names of those events.
+func OwnEvents() []string { return []string{exitEvent, stdoutEvent, bodyEvent, contentTypeEvent} }
+
 // sent are the events of one run.
 type sent struct {
 	events []command.Event

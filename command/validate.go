@@ -3,9 +3,11 @@ package command
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/writ-run/writ/command/script"
+	"github.com/writ-run/writ/internal/nearest"
 	"github.com/writ-run/writ/internal/strict"
 )
 
@@ -120,6 +122,35 @@ func (l List) Warnings(path string) (found []string) {
 		}
 	}
 	return found
+}
+
+// Unheard are the events of a valid list that nobody hears, one for each, with its path. names are what is heard; one that ends in _
+// is the beginning of a name.
+func (l List) Unheard(path string, names []string) (found []string) {
+	for i, c := range l {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if c.Commands != nil {
+			found = append(found, c.Commands.Unheard(at+".commands", names)...)
+			continue
+		}
+		for _, on := range []struct {
+			member  string
+			targets Targets
+		}{{"onChange", c.OnChange}, {"onFail", c.OnFail}, {"onRemove", c.OnRemove}} {
+			for _, event := range on.targets.events() {
+				if !heard(event, names) {
+					found = append(found, fmt.Sprintf("%s.%s: %snobody here hears the event %q%s", at, on.member, c.quote(), eventPrefix+event, nearest.Suggestion(event, names)))
+				}
+			}
+		}
+	}
+	return found
+}
+
+func heard(event string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		return event == name || strings.HasSuffix(name, "_") && strings.HasPrefix(event, name)
+	})
 }
 
 // ignored are the members of a group that have no effect.

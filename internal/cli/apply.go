@@ -106,6 +106,7 @@ func (a *app) apply(cmd *cobra.Command, argument string, f applyFlags) (err erro
 	if err != nil {
 		return ended(ctx, err)
 	}
+	o.unheard(what.name, what.build, what.pattern.Run)
 	if f.plan {
 		return a.showPlan(o, what, f)
 	}

@@ -179,6 +179,7 @@ func (o *orders) buildOrder(ctx context.Context, text patternText, vars map[stri
 		return built, pattern.Order{}, err
 	}
 	o.warnings(text.name, built.Warnings)
+	o.unheard(text.name, built.Build, nil) // its run Commands are for an agent that is not here
 	bundle, err := pattern.Pack(ctx, text.Program, jsonnet.Limits{})
 	if err != nil {
 		return built, pattern.Order{}, err

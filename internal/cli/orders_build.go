@@ -3,9 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/pattern"
 )
@@ -16,6 +19,26 @@ const (
 	runVarEvent   = "runVar_"
 	runEnvEvent   = "runEnv_"
 )
+
+// unheard warns of events of a Pattern that nobody hears. Those of its run Commands may well be for the sources of an agent that
+// is elsewhere.
+func (o *orders) unheard(name string, build, run command.List) {
+	said := false
+	for _, text := range build.Unheard("build", []string{manifestEvent, runVarEvent, runEnvEvent}) {
+		o.warn("%s: %s; build Commands have %s and %sNAME", name, text, manifestEvent, runVarEvent)
+	}
+	names := agent.OwnEvents()
+	for _, source := range slices.Sorted(maps.Keys(o.config.Sources)) {
+		names = append(names, o.config.Sources[source].Events.Receive...)
+	}
+	for _, text := range run.Unheard("run", names) {
+		if !said {
+			text += "; an agent hears " + strings.Join(agent.OwnEvents(), ", ") + ", and what a source names in its eventsReceive"
+		}
+		said = true
+		o.warn("%s: %s", name, text)
+	}
+}
 
 // buildOutput is what build Commands found out.
 type buildOutput struct {
