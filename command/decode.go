@@ -59,11 +59,30 @@ func (l *List) append(from *jsontext.Decoder) error {
 // UnmarshalJSONFrom reads a Command strictly.
 func (c *Command) UnmarshalJSONFrom(from *jsontext.Decoder) error {
 	type plain Command
-	var read plain
-	if err := strict.Decode(from, &read, func() []string { return strict.Members(read) }); err != nil {
+	var read struct {
+		plain
+		Commands group `json:"commands"`
+	}
+	if err := strict.Decode(from, &read, func() []string { return strict.Members(Command{}) }); err != nil {
 		return err
 	}
-	*c = Command(read)
+	*c = Command(read.plain)
+	c.Commands = List(read.Commands)
+	return nil
+}
+
+// group is the list of a group, which may be empty. Nil: there is no list, and so no group.
+type group List
+
+// UnmarshalJSONFrom reads what a List reads.
+func (g *group) UnmarshalJSONFrom(from *jsontext.Decoder) error {
+	isList := from.PeekKind() == '['
+	if err := (*List)(g).UnmarshalJSONFrom(from); err != nil {
+		return err
+	}
+	if isList && *g == nil {
+		*g = group{}
+	}
 	return nil
 }
 

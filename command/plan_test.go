@@ -43,6 +43,8 @@ func TestDiff(t *testing.T) {
 			[]string{"remove c: gone", "change a: edited", "change d: edited", "remove d: edited", "remove b: gone", "remove a: edited"}},
 		{"another group is another Command", `[{"id":"g","commands":[{"id":"a","change":"1"}]},{"id":"a","change":"1"}]`, `[{"id":"h","commands":[{"id":"a","change":"1"}]},{"id":"a","change":"1"}]`, command.Change,
 			[]string{"remove g > a: gone", "change h > a: new", "change a: as before"}},
+		{"a group of none is no Command", `[{"id":"a","change":"1"},{"id":"g","commands":[{"id":"b"}]}]`, `[{"id":"a","always":true,"change":"1","commands":[]},{"id":"g","commands":[]}]`, command.Change,
+			[]string{"remove g > b: gone", "remove a: gone"}},
 		{"no two paths are one", `[{"id":"a > b","change":"1"}]`, `[{"id":"a","commands":[{"id":"b","change":"1"}]}]`, command.Change,
 			[]string{"remove a > b: gone", "change a > b: new"}},
 		{"repeated ids", `[{"id":"a","change":"1"},{"id":"a","change":"2"},{"id":"a","change":"3"}]`, `[{"id":"a","change":"2"},{"id":"a","change":"1"}]`, command.Change,
