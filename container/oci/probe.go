@@ -2,8 +2,10 @@ package oci
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +40,44 @@ func (r *Runtime) Probe(ctx context.Context) error {
 		}
 		return nil
 	}
-	return errors.Join(problems...)
+	err := errors.Join(problems...)
+	if errors.Is(err, io.EOF) { // the first process in the container said nothing: it was not even started
+		if interpreter := interpreterOf(r.config.Self); interpreter != "" {
+			return &LinkedError{Path: r.config.Self, Interpreter: interpreter}
+		}
+	}
+	return err
+}
+
+// LinkedError says that this program itself cannot run in a container, since it is linked with libraries that are not there.
+type LinkedError struct{ Path, Interpreter string }
+
+// Error names what it needs there.
+func (e *LinkedError) Error() string {
+	return fmt.Sprintf("%s was built with cgo, and so needs %s, which is not in a container: it cannot start one", e.Path, e.Interpreter)
+}
+
+// Hint says how it is built.
+func (e *LinkedError) Hint() string { return "build it with `make build`, or `CGO_ENABLED=0 go build`" }
+
+// interpreterOf is the dynamic linker that a program asks for; empty: it is static, or cannot be read.
+func interpreterOf(path string) string {
+	file, err := elf.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	for _, part := range file.Progs {
+		if part.Type != elf.PT_INTERP {
+			continue
+		}
+		name, err := io.ReadAll(io.LimitReader(part.Open(), unix.PathMax))
+		if err != nil {
+			return ""
+		}
+		return strings.TrimRight(string(name), "\x00")
+	}
+	return ""
 }
 
 // trial runs a container.
