@@ -161,7 +161,7 @@ func (e *NoRuntimeError) Error() string { return "no OCI runtime: " + e.Looked }
 
 // Hint says how to get one.
 func (e *NoRuntimeError) Hint() string {
-	return "install runc (the package is called so nearly everywhere), or use --runtime process: tasks then run as plain processes of your own user, without isolation"
+	return "install runc (the package is called so nearly everywhere)"
 }
 
 // findCommands returns the paths of the OCI runtimes to try. An administrator's directories are looked through as well: an

@@ -10,8 +10,8 @@ import (
 	"github.com/writ-run/writ/pipeline"
 )
 
-// named makes an image ready that a user has named: REPOSITORY[:TAG|@DIGEST], or the path of a directory (an OCI layout or a
-// root file system) or of a tarball, which has a slash at its beginning or a dot before it. It returns the name by which find
+// named makes an image ready that a user has named: REPOSITORY[:TAG|@DIGEST], or the path of a directory (an OCI layout, or
+// rootfs with metadata.json) or of a tarball, which has a slash at its beginning or a dot before it. It returns the name by which find
 // knows it. pull is what Etcha's containerPull says.
 func (i *images) named(ctx context.Context, name, pull string) (string, error) {
 	switch pull {

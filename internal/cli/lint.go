@@ -125,7 +125,7 @@ func (a *app) scriptLinters(ctx context.Context, o *orders) ([]lint.ScriptLinter
 		e := *configured[name]
 		if e.ContainerImage != "" {
 			if _, err := o.contained(ctx); err != nil {
-				return nil, hinted{fmt.Errorf("lint.linters.%s: %w", name, err), "install runc, or name a linter that is installed on this machine"}
+				return nil, hinted{fmt.Errorf("lint.linters.%s: %w", name, err), hintOf(err, "see what the error names") + ", or name a linter that is installed on this machine"}
 			}
 		}
 		linters = append(linters, lint.External{Called: name, Shells: name == shellcheck, Exec: e, Runner: o.runner(e, nil)})

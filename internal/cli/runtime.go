@@ -54,9 +54,9 @@ func openRuntime(ctx context.Context, name string, withServer bool, c config.Con
 	case ctx.Err() != nil:
 		return nil, exit{statusAborted, nil}
 	case name == "oci":
-		return nil, hinted{fmt.Errorf("--runtime oci: %w", err), hintOf(err, "see what the error names, "+processHint)}
+		return nil, hinted{fmt.Errorf("--runtime oci: %w", err), hintOf(err, "see what the error names") + ", " + processHint}
 	case withServer:
-		return nil, hinted{fmt.Errorf("no containers here, and with --server the process runtime must be named: %w", err), hintOf(err, "see what the error names, "+processHint)}
+		return nil, hinted{fmt.Errorf("no containers here, and with --server the process runtime must be named: %w", err), hintOf(err, "see what the error names") + ", " + processHint}
 	}
 	plain, problem := openProcess(log)
 	if problem != nil {

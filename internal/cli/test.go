@@ -56,7 +56,7 @@ interrupted.`,
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.build, "build", "b", false, "try the build Commands too, before, and render with what they find out")
 	flags.StringVar(&f.only, "only", "", "try only Commands whose id, or group's id, this regular expression matches as a whole")
-	flags.StringVar(&f.image, "image", "", "the container's image: NAME[:TAG], or a path with a slash, of a root file system, an OCI layout or a tarball (default: the exec's, else one with a shell and little else)")
+	flags.StringVar(&f.image, "image", "", "the container's image: NAME[:TAG], or a path with a slash, of a directory with rootfs and metadata.json, of an OCI layout, or of a tarball (default: the exec's, else one with a shell and little else)")
 	flags.StringVar(&f.runtime, "runtime", "auto", "auto or oci: containers; host: this machine itself, which then is changed")
 	flags.DurationVar(&f.timeout, "timeout", 0, "end a script that runs longer than this (default: no limit)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show each phase, and what Commands print, as it goes on")
@@ -120,7 +120,7 @@ func (a *app) test(cmd *cobra.Command, arguments []string, f testFlags) (err err
 	return tried.end(ctx)
 }
 
-const containersHint = "install runc, or give --runtime host where this machine may be changed: the scripts of Patterns then run on it"
+const hostHint = ", or give --runtime host where this machine may be changed: the scripts of Patterns then run on it"
 
 // openPlace says no at once where Patterns cannot be tried as they were to be.
 func (a *app) openPlace(ctx context.Context, o *orders, f testFlags) error {
@@ -133,7 +133,7 @@ func (a *app) openPlace(ctx context.Context, o *orders, f testFlags) error {
 	case ctx.Err() != nil:
 		return exit{statusAborted, nil}
 	case err != nil:
-		return hinted{fmt.Errorf("no containers to try Patterns in: %w", err), containersHint}
+		return hinted{fmt.Errorf("no containers to try Patterns in: %w", err), hintOf(err, "see what the error names") + hostHint}
 	}
 	for _, notice := range opened.notices {
 		o.note(notice)
