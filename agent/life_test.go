@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/command"
-	"github.com/writ-run/writ/test/program"
 )
 
 // TestReload: a bad configuration is refused and nothing has changed; a good one counts at once, and the orders are verified
@@ -297,23 +295,15 @@ func (m *machine) metrics() string {
 	return out.String()
 }
 
-// TestAlertsParse: Prometheus takes the example's alerts.
-func TestAlertsParse(t *testing.T) {
-	t.Parallel()
-	promtool := program.Find(t, "promtool")
-	if output, err := exec.Command(promtool, "check", "rules", filepath.Join("..", "examples", "agent", "alerts.yml")).CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, output)
-	}
-}
-
 // TestAlerts: every metric of ours that the example's alerts ask for is there, with the labels that they ask for.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	rules, err := os.ReadFile(filepath.Join("..", "examples", "agent", "alerts.yml"))
 	must(t, err)
-	m := newMachine(t, pushed())
+	m := newMachine(t, map[string]*agent.Source{"web": {AllowPush: true, PullPaths: []string{filepath.Join(t.TempDir(), "none.jwt")}}})
 	m.run()
 	m.push(m.sign(time.Now(), file("a", "1")))
+	m.pulledAs("missing")
 	if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: []byte("x")}); !errors.Is(err, agent.ErrRefused) {
 		t.Error(err)
 	}

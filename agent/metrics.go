@@ -42,6 +42,7 @@ const (
 	waitingRuns    = "writ_agent_waiting_runs"
 	troubles       = "writ_agent_troubles"
 	heldOrders     = "writ_agent_held"
+	pullsFailed    = "writ_agent_pull_failed"
 )
 
 // families are the metrics in the order in which they are written.
@@ -53,6 +54,7 @@ var families = [...]struct{ name, kind, help string }{
 	{orderAge, "gauge", "How long ago the order that a source runs was issued."},
 	{refusedTotal, "counter", "Orders and requests that were refused, by reason."},
 	{runSeconds, "histogram", "How long runs of a source took."},
+	{pullsFailed, "gauge", "Whether the last pull of a source failed: 1, or 0 where it did not."},
 	{troubles, "gauge", "What is wrong with what a source remembers; 0 is well."},
 	{heldOrders, "gauge", "1 where the source has an order that it may not run, and so runs nothing."},
 	{waitingRuns, "gauge", "Runs that wait for their source's turn."},
@@ -188,6 +190,12 @@ func (a *Agent) Metrics(w io.Writer) error {
 		s.mu.Lock()
 		if s.current != nil {
 			lines[series(orderAge, source)] = a.now().Sub(s.current.Order().IssuedAt.Time()).Seconds()
+		}
+		if s.shown.pull != nil {
+			lines[series(pullsFailed, source)] = 0
+			if s.shown.pull.Result == pullFailed {
+				lines[series(pullsFailed, source)] = 1
+			}
 		}
 		lines[series(troubles, source)] = float64(len(s.shown.trouble))
 		lines[series(heldOrders, source)] = 0

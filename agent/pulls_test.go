@@ -123,6 +123,9 @@ func TestPullWeb(t *testing.T) {
 	stop := m.run()
 	m.await("a", "1")
 	m.pulledAs("not modified")
+	if text := m.metrics(); !strings.Contains(text, "\n"+`writ_agent_pull_failed{source="web"} 0`+"\n") {
+		t.Error(text)
+	}
 	if sent := s.sent.Load(); sent != 1 {
 		t.Errorf("%d bodies were sent", sent)
 	}
@@ -131,6 +134,9 @@ func TestPullWeb(t *testing.T) {
 	s.set(http.StatusInternalServerError, nil)
 	if st := m.pulledAs("failed"); !strings.Contains(st.Pull.Error, "status 500") || st.Pull.Next.IsZero() {
 		t.Errorf("%+v", st.Pull)
+	}
+	if text := m.metrics(); !strings.Contains(text, "\n"+`writ_agent_pull_failed{source="web"} 1`+"\n") {
+		t.Error(text)
 	}
 	m.gone("a")
 	m.await("a", "1") // repaired all the same

@@ -5,14 +5,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"net/http"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/writ-run/writ/test/program"
 	"github.com/writ-run/writ/test/prometheustest"
@@ -117,7 +115,11 @@ func TestPrometheus(t *testing.T) {
 	if want := strings.Count(string(alerts), "- alert: "); len(rules.Groups[0].Rules) != want {
 		t.Errorf("%d rules, want %d", len(rules.Groups[0].Rules), want)
 	}
-	text := a.metrics(certificate)
+	connection, err := net.Dial("tcp", a.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := metricsOver(t, connection)
 	prometheustest.Promtool(t, s.directory, text, "check", "metrics")
 	// Whatever it says, Prometheus has taken.
 	lines := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return line == "" || line[0] == '#' })
@@ -145,30 +147,6 @@ func (a *agentProcess) certificate() *x509.Certificate {
 	}
 	defer connection.Close()
 	return connection.ConnectionState().PeerCertificates[0]
-}
-
-// metrics is what an agent, whose key is m3trics, says of itself.
-func (a *agentProcess) metrics(certificate *x509.Certificate) string {
-	a.site.Helper()
-	authorities := x509.NewCertPool()
-	authorities.AddCert(certificate)
-	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities}}}
-	defer client.CloseIdleConnections()
-	request, err := http.NewRequest(http.MethodGet, "https://"+a.address+"/metrics", nil)
-	if err != nil {
-		a.site.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer m3trics")
-	answer, err := client.Do(request)
-	if err != nil {
-		a.site.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		a.site.Fatalf("%s, %v", answer.Status, err)
-	}
-	return string(text)
 }
 
 // TestAlerts has promtool look at the rules of examples/agent, and try them on series over hours.
