@@ -160,8 +160,23 @@ func (g *Getter) fetch(ctx context.Context, p Place, seen Seen) ([]byte, Seen, e
 	if err != nil {
 		return nil, Seen{}, address.Reason(err)
 	}
+	if young(response.Header) {
+		return body, Seen{}, nil
+	}
 	now := Seen{etag: bounded(response.Header.Get("ETag")), modified: bounded(response.Header.Get("Last-Modified"))}
 	return body, now, nil
+}
+
+// young is true for what changed so recently that it may change again without being told from what it is now: dates are
+// whole seconds, and nginx makes its ETag of one and of the length (RFC 9110 section 8.8.2.2).
+func young(h http.Header) bool {
+	modified, err := http.ParseTime(h.Get("Last-Modified"))
+	if err != nil {
+		return false
+	}
+	date, err := http.ParseTime(h.Get("Date"))
+	age := date.Sub(modified)
+	return err == nil && age >= 0 && age < 2*time.Second
 }
 
 // bounded drops what no server has a reason to send.

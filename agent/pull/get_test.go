@@ -132,7 +132,7 @@ func server(t *testing.T, handlers map[string]http.HandlerFunc) *httptest.Server
 // TestConditional: an order that is as it was is not sent again, by either validator.
 func TestConditional(t *testing.T) {
 	t.Parallel()
-	modified := time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
+	modified := time.Now().Add(-time.Hour)
 	sent := 0
 	s := server(t, map[string]http.HandlerFunc{
 		"/etag": func(w http.ResponseWriter, r *http.Request) {
@@ -156,6 +156,32 @@ func TestConditional(t *testing.T) {
 	}
 	if _, _, err := g.Get(t.Context(), place(t, s.URL+"/lonely"), pull.Seen{}); err == nil || errors.Is(err, pull.ErrUnchanged) || sent != 1 {
 		t.Errorf("304 that nobody asked for: %v", err)
+	}
+}
+
+// TestChangedTwiceInASecond: nginx says of a file that changed so recently what it says of the next one, too.
+func TestChangedTwiceInASecond(t *testing.T) {
+	t.Parallel()
+	body, date := "one", time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
+	modified := date
+	s := server(t, map[string]http.HandlerFunc{"/order": func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", date.Format(http.TimeFormat))
+		w.Header().Set("ETag", fmt.Sprintf(`"%x-%x"`, modified.Unix(), len(body)))
+		http.ServeContent(w, r, "", modified, strings.NewReader(body))
+	}})
+	var g pull.Getter
+	var seen pull.Seen
+	for _, step := range []struct {
+		date int // seconds later
+		body string
+		want string // empty: unchanged
+	}{{0, "one", "one"}, {0, "two", "two"}, {1, "six", "six"}, {2, "six", "six"}, {3, "six", ""}, {4, "six", ""}} {
+		date, body = modified.Add(time.Duration(step.date)*time.Second), step.body
+		got, now, err := g.Get(t.Context(), place(t, s.URL+"/order"), seen)
+		if string(got) != step.want || errors.Is(err, pull.ErrUnchanged) != (step.want == "") || err != nil && step.want != "" {
+			t.Errorf("after %d s: %q, %v; want %q", step.date, got, err, step.want)
+		}
+		seen = now
 	}
 }
 
