@@ -17,29 +17,35 @@ const modules = "/usr/lib/nginx/modules"
 
 // Server is a running nginx.
 type Server struct {
-	Address string // 127.0.0.1:PORT
+	Address string // IP:PORT
 	*program.Process
 }
 
 // Start runs nginx with what stands inside http { }, and dynamic modules by their files' names. LISTEN is replaced by an
 // address on loopback with a port of its own. Relative names of files are found in directory. It ends with the test;
 // where nginx or a module is missing the test skips, or fails with WRIT_TEST_REQUIRE=all.
-//
-// The listener is made here and handed over as nginx hands its own to the next nginx when it is upgraded: there is no
-// moment at which another process could take the port, and a connection waits until nginx is ready.
 func Start(t testing.TB, directory, inside string, needed ...string) *Server {
 	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return StartOn(t, listener, directory, inside, needed...)
+}
+
+// StartOn is Start with a listener (of TCP) of the caller's, which is closed here.
+//
+// nginx gets it as it hands its own to the next nginx when it is upgraded: there is no moment at which another process
+// could take the port, and a connection waits until nginx is ready.
+func StartOn(t testing.TB, listener net.Listener, directory, inside string, needed ...string) *Server {
+	t.Helper()
+	defer listener.Close()
 	path := program.Find(t, "nginx")
 	for _, module := range needed {
 		if _, err := os.Stat(filepath.Join(modules, module)); err != nil {
 			program.Unavailable(t, "nginx's module "+module+" is not installed")
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
 	socket, err := listener.(*net.TCPListener).File()
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,9 @@ type Process struct {
 	name  string
 	os    *os.Process
 	ended chan struct{} // closed when it has ended
-	log   log
+
+	status int // once it has ended
+	log    log
 }
 
 // Start starts a program that ends with the test: by signal, and Kill a while later. What it writes is in the log of a
@@ -45,6 +47,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 		started <- err
 		if err == nil {
 			_ = cmd.Wait()
+			p.status = cmd.ProcessState.ExitCode()
 			close(p.ended)
 		}
 	}()
@@ -59,6 +62,15 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 		}
 	})
 	return p
+}
+
+// PID is its number, also once it has ended.
+func (p *Process) PID() int { return p.os.Pid }
+
+// Wait returns its exit status once it has ended; -1 where a signal ended it.
+func (p *Process) Wait() int {
+	<-p.ended
+	return p.status
 }
 
 // End ends it before its test does: by signal, and Kill a while later. It returns when it has ended.
