@@ -87,7 +87,8 @@ type Agent struct {
 	state     *State
 	log       *slog.Logger
 	now       func() time.Time
-	watcher   *pull.Watcher // nil: files cannot be watched here
+	watcher   pull.Watcher
+	blind     sync.Once // says that it watches nothing
 	metrics   *metrics
 	evaluator apart.Evaluator
 	renders   chan struct{} // a place for each Pattern that is rendered at a time: each takes a process
@@ -139,9 +140,6 @@ func New(c Config) (*Agent, error) {
 	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.ended, a.end = context.WithCancel(context.Background())
-	if a.watcher, err = pull.NewWatcher(); err != nil {
-		a.log.Warn("files are not watched, but looked at when runFrequency says so", "error", err)
-	}
 	for name, of := range c.Sources {
 		a.sources[name] = newSource(a, name, *of)
 	}
@@ -152,11 +150,7 @@ func New(c Config) (*Agent, error) {
 func (a *Agent) Close() error {
 	a.end()
 	a.evaluator.Close()
-	problems := []error{a.state.Close()}
-	if a.watcher != nil {
-		problems = append(problems, a.watcher.Close())
-	}
-	return errors.Join(problems...)
+	return errors.Join(a.state.Close(), a.watcher.Close())
 }
 
 // Run runs the sources until ctx ends, or an event `exit` ends the agent. Then no Command starts any more; those that run may

@@ -130,11 +130,12 @@ func (s *source) watch() (stop func(), all bool) {
 	var stops []func()
 	all = true
 	s.eachFile(func(_ string, p pull.Place) {
-		if s.agent.watcher == nil {
-			all = false
-			return
-		}
 		one, err := s.agent.watcher.Watch(p.File(), func() { s.tell(wakeChanged) })
+		if errors.Is(err, pull.ErrNoWatch) {
+			s.agent.blind.Do(func() {
+				s.agent.log.Warn("files are not watched, but looked at from time to time", "error", err)
+			})
+		}
 		if err != nil {
 			s.log.Debug("a file is looked at from time to time, since it cannot be watched", "error", err)
 			all = false

@@ -15,10 +15,12 @@ import (
 // Watcher tells when a file may have changed. It watches the directory that a file is in (inotify(7)), since a file that is
 // replaced is another one, and one that is not there yet cannot be watched; so a change of any file there is a hint, which
 // costs who gets it one look at his own. What a symbolic link leads to in another directory is not seen.
+//
+// Its zero value is good: it takes something of the system with the first file that is watched. Close ends it.
 type Watcher struct {
-	file *os.File
-
 	mu         sync.Mutex
+	file       *os.File
+	closed     bool
 	interested map[int32]map[*watch]bool // by directory
 }
 
@@ -29,22 +31,42 @@ type watch struct{ changed func() }
 // its directory is another one.
 const events = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_CREATE | unix.IN_ATTRIB | unix.IN_MOVE_SELF | unix.IN_ONLYDIR
 
-// NewWatcher returns a Watcher. Close ends it.
-func NewWatcher() (*Watcher, error) {
-	descriptor, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("watch files: %w", err)
+// ErrNoWatch means that the system lets this process watch nothing.
+var ErrNoWatch = errors.New("files cannot be watched")
+
+// open needs mu.
+func (w *Watcher) open() error {
+	if w.closed {
+		return fmt.Errorf("%w: %w", ErrNoWatch, os.ErrClosed)
 	}
-	w := &Watcher{file: os.NewFile(uintptr(descriptor), "inotify"), interested: map[int32]map[*watch]bool{}}
-	go w.read()
-	return w, nil
+	if w.file != nil {
+		return nil
+	}
+	descriptor, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err == unix.EMFILE {
+		return fmt.Errorf("%w: this user has as many watchers as fs.inotify.max_user_instances allows, or this process as many files as its limit", ErrNoWatch)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoWatch, err)
+	}
+	w.file, w.interested = os.NewFile(uintptr(descriptor), "inotify"), map[int32]map[*watch]bool{}
+	go w.read(w.file)
+	return nil
 }
 
 // Close ends the watch of everything.
-func (w *Watcher) Close() error { return w.file.Close() }
+func (w *Watcher) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed = true; w.file == nil {
+		return nil
+	}
+	return w.file.Close()
+}
 
 // Watch has changed called each time that a file may have changed, until stop. changed must not wait. An error means that
-// the directory cannot be watched: it is not there, say. A directory that went away is watched no more: call Watch again.
+// the directory cannot be watched: it is not there, say, or ErrNoWatch. A directory that went away is watched no more: call
+// Watch again.
 func (w *Watcher) Watch(path string, changed func()) (stop func(), err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -53,6 +75,9 @@ func (w *Watcher) Watch(path string, changed func()) (stop func(), err error) {
 	directory := filepath.Dir(absolute)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.open(); err != nil {
+		return nil, err
+	}
 	number, err := w.add(directory) // the same number as long as it is the same directory
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", directory, err)
@@ -99,10 +124,10 @@ func (w *Watcher) stop(number int32, one *watch) {
 }
 
 // read tells who is interested, until Close.
-func (w *Watcher) read() {
+func (w *Watcher) read(file *os.File) {
 	buffer := make([]byte, 16<<10)
 	for {
-		n, err := w.file.Read(buffer)
+		n, err := file.Read(buffer)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}

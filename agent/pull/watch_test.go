@@ -1,6 +1,7 @@
 package pull_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,10 +16,7 @@ const patience = time.Minute
 // TestWatch: however a file becomes another one, it is told; and of no other directory.
 func TestWatch(t *testing.T) {
 	t.Parallel()
-	w, err := pull.NewWatcher()
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := &pull.Watcher{}
 	defer w.Close()
 	directory := filepath.Join(t.TempDir(), "orders")
 	path := filepath.Join(directory, "web.jwt")
@@ -112,6 +110,26 @@ func drain(told <-chan struct{}) {
 		case <-told:
 		default:
 			return
+		}
+	}
+}
+
+// TestWatchNothing: a Watcher that watches nothing takes nothing, and a closed one watches nothing.
+func TestWatchNothing(t *testing.T) {
+	t.Parallel()
+	for _, watches := range []bool{false, true} {
+		w := &pull.Watcher{}
+		path := filepath.Join(t.TempDir(), "web.jwt")
+		if watches {
+			if _, err := w.Watch(path, func() {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := w.Watch(path, func() {}); !errors.Is(err, pull.ErrNoWatch) {
+			t.Errorf("a closed one watches: %v", err)
 		}
 	}
 }
