@@ -68,6 +68,7 @@ func TestStolenKey(t *testing.T) {
 				must(t, stop())
 				must(t, os.Remove(filepath.Join(m.state, "web.ran")))
 				m.run()
+				awaitFor(t, "it is held at the start too", func() bool { return m.status("web").Held && m.reasons("web") == "restore signature" })
 				fallthrough
 			default:
 				now = now.Add(30 * time.Second)
