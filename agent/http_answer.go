@@ -42,33 +42,41 @@ type exchange struct {
 	peer    string // address, without a port
 	kind    string // of request, for the log and the metrics
 	source  string // that a push is for, where there is one
+	whole   bool   // the body was read to its end
 }
 
-// answer is the whole HTTP side: limit, route, log. Paths are compared as they are, unclean ones lead nowhere.
+// answer is the whole HTTP side: limit, route, log.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	settings := s.current.Load()
 	c := &counted{ResponseWriter: w}
 	e := &exchange{Server: s, serving: settings, w: c, r: r, control: http.NewResponseController(c), peer: host(settings.proxies.Peer(r)), kind: "other"}
-	began := settings.config.Now()
+	_ = e.control.EnableFullDuplex() // see outlast; a writer of a test cannot
+	e.route()
+	e.outlast()
+}
+
+// route answers, and logs it. Paths are compared as they are, unclean ones lead nowhere.
+func (e *exchange) route() {
+	began := e.config.Now()
 	defer e.end(began)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
-	if wait := settings.limiter.Wait(e.peer); wait > 0 {
+	e.w.Header().Set("X-Content-Type-Options", "nosniff")
+	e.w.Header().Set("Cache-Control", "no-store")
+	if wait := e.limiter.Wait(e.peer); wait > 0 {
 		e.kind = "limited"
 		e.later(http.StatusTooManyRequests, wait, "rate_limited", "too many requests from this address")
 		return
 	}
-	switch source, isPush := strings.CutPrefix(r.URL.Path, api.PushPath); {
+	switch source, isPush := strings.CutPrefix(e.r.URL.Path, api.PushPath); {
 	case isPush:
 		e.kind = "push"
 		e.push(source)
-	case r.URL.Path == healthPath:
+	case e.r.URL.Path == healthPath:
 		e.kind = "health"
 		e.health()
-	case r.URL.Path == metricsPath || r.URL.Path == etchaMetricsPath:
+	case e.r.URL.Path == metricsPath || e.r.URL.Path == etchaMetricsPath:
 		e.kind = "metrics"
 		e.metrics()
-	case settings.hooks[r.URL.Path]:
+	case e.hooks[e.r.URL.Path]:
 		e.kind = "webhook"
 		e.webhook()
 	default:
@@ -113,6 +121,7 @@ func (e *exchange) nothing() {
 // refuse answers with an error body; below Etcha's paths, where its senders expect none, without.
 func (e *exchange) refuse(status int, code, description string) {
 	if strings.HasPrefix(e.r.URL.Path, etchaPrefix) {
+		e.w.Header().Set("Content-Length", "0")
 		e.w.WriteHeader(status)
 		return
 	}

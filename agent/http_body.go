@@ -84,12 +84,31 @@ func (e *exchange) body(limit int64) (read body, status int) {
 			release()
 			return body{}, http.StatusRequestEntityTooLarge
 		case errors.Is(err, io.EOF):
+			e.whole = true
 			return body{data, release}, 0
 		case err != nil:
 			release()
 			return body{}, http.StatusBadRequest
 		}
 	}
+}
+
+// outlast reads the body that an answer did not wait for, and throws it away. A connection that is closed while something is
+// on its way is reset, and the reset overtakes the answer (RFC 9112 section 9.6): a proxy that is still sending says 502. The
+// time for the whole request holds for this too. Who waits to be asked for the body has not sent it, and of HTTP/2 a stream
+// ends alone.
+func (e *exchange) outlast() {
+	if e.whole || e.r.ContentLength == 0 || e.r.ProtoMajor > 1 || e.r.Header.Get("Expect") != "" {
+		return
+	}
+	if err := e.control.Flush(); err != nil {
+		return
+	}
+	most := int64(maxOrder)
+	if e.kind == "limited" || e.r.ContentLength > maxOrder || e.w.status == http.StatusRequestEntityTooLarge {
+		most = 256 << 10
+	}
+	_, _ = io.CopyN(io.Discard, e.r.Body, most)
 }
 
 // grow is how much room a body gets next: up to all of it and a byte more, by which its end is seen.

@@ -86,3 +86,48 @@ func TestBehindNginx(t *testing.T) {
 		t.Errorf("%d pushes", len(pushes))
 	}
 }
+
+// TestRefusedBehindNginx: what is refused before its body was read is refused through nginx too, which sends the body all the
+// same: it is no bad gateway.
+func TestRefusedBehindNginx(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"http", "https"} {
+		f := newFront(t, &receiver{}, func(c *agent.ServerConfig) { c.HTTP.SelfSignedCertificate = scheme == "https" })
+		limited := newFront(t, &receiver{}, func(c *agent.ServerConfig) {
+			c.HTTP.SelfSignedCertificate, c.HTTP.RateLimit = scheme == "https", agent.Rate{Requests: 1, Per: 24 * time.Hour}
+		})
+		proxy := nginxtest.Start(t, t.TempDir(), `
+			client_max_body_size 64m;
+			server { listen LISTEN; location / { proxy_pass `+f.url+`/; } location /limited/ { proxy_pass `+limited.url+`/; } }`)
+		limited.do("GET", "/healthz", "")
+		for _, test := range []struct {
+			method, path string
+			size         int
+			status       int
+		}{
+			{"POST", "/etcha/v1/push/nobody", 1 << 10, 404},
+			{"POST", "/etcha/v1/push/nobody", 100 << 10, 404},
+			{"POST", "/etcha/v1/push/nobody", 3 << 20, 404},
+			{"POST", "/etcha/v1/push/nobody", 31 << 20, 404},
+			{"POST", "/etcha/v1/push/pulled", 3 << 20, 404},
+			{"POST", "/etcha/v1/push/web", 3 << 20, 404}, // was read, and is no order
+			{"POST", "/etcha/v1/push/web?only=(", 3 << 20, 400},
+			{"PUT", "/etcha/v1/push/web", 3 << 20, 405},
+			{"POST", "/nothing", 3 << 20, 404},
+			{"POST", "/healthz", 3 << 20, 405},
+			{"POST", "/limited/healthz", 100 << 10, 429},
+		} {
+			body := strings.Repeat("x", test.size)
+			for range 5 {
+				request, err := http.NewRequest(test.method, "http://"+proxy.Address+test.path, strings.NewReader(body))
+				must(t, err)
+				answer, err := http.DefaultClient.Do(request)
+				must(t, err)
+				answer.Body.Close()
+				if answer.StatusCode != test.status {
+					t.Errorf("%s, %s %s with %d bytes: %s", scheme, test.method, test.path, test.size, answer.Status)
+				}
+			}
+		}
+	}
+}
