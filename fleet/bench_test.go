@@ -34,20 +34,27 @@ const (
 	workers  = 32
 )
 
-// signed is an order, and a machine that verifies it and finds nothing to do.
-func signed(b *testing.B) (raw []byte, m machine) {
+// signed is an order of a text, with the key that it is verified with.
+func signed(b *testing.B, text string) (raw []byte, public key.Public) {
 	b.Helper()
 	private, err := key.Generate(key.EdDSA, "bench")
 	must(b, err)
-	bundle := pattern.Bundle{Entrypoint: "/main.jsonnet", Files: map[string]string{"/main.jsonnet": "{ run: [{ id: 'a', check: 'true', change: 'false' }] }"}}
+	bundle := pattern.Bundle{Entrypoint: "/main.jsonnet", Files: map[string]string{"/main.jsonnet": text}}
 	payload, err := pattern.NewOrder(pattern.Pattern{}, bundle, "", nil, "bench", time.Now()).Payload()
 	must(b, err)
-	text, err := token.NewSigner(private).SignPayload(b.Context(), "JWT", payload)
+	order, err := token.NewSigner(private).SignPayload(b.Context(), "JWT", payload)
 	must(b, err)
-	keys, err := key.NewOrderKeys([]key.Public{private.Public()}, nil)
+	return []byte(order), private.Public()
+}
+
+// noOp is an order, and a machine that verifies it and finds nothing to do.
+func noOp(b *testing.B) (raw []byte, m machine) {
+	b.Helper()
+	raw, public := signed(b, "{ run: [{ id: 'a', check: 'true', change: 'false' }] }")
+	keys, err := key.NewOrderKeys([]key.Public{public}, nil)
 	must(b, err)
 	verifier := pattern.Verifier{Keys: keys, Audience: []string{"web"}}
-	return []byte(text), machine{func(ctx context.Context, p agent.Push) (agent.Outcome, error) {
+	return raw, machine{func(ctx context.Context, p agent.Push) (agent.Outcome, error) {
 		if _, _, err := verifier.Open(ctx, p.Token); err != nil {
 			return agent.Outcome{}, agent.ErrRefused
 		}
@@ -59,7 +66,7 @@ func signed(b *testing.B) (raw []byte, m machine) {
 // BenchmarkNoOp pushes an order that changes nothing to a thousand machines, each with a listener and a certificate of its
 // own, over new connections: at most 2 x as many handshakes and POSTs with nothing around them.
 func BenchmarkNoOp(b *testing.B) {
-	raw, m := signed(b)
+	raw, m := noOp(b)
 	pushes := make([]fleet.Push, machines)
 	config := fleet.Config{NoSystemCA: true}
 	state := b.TempDir()
@@ -79,13 +86,13 @@ func BenchmarkNoOp(b *testing.B) {
 		})
 		return problem
 	}
-	ratio.Run(b, 2, bare(b, state, raw), subject)
+	ratio.Run(b, 2, bare(b, state, machines, raw), subject)
 	b.ReportMetric(machines, "machines/op")
 }
 
 // bare serves as many listeners with the same certificates, and returns what opens a connection to each and sends the
 // order as plain text of HTTP.
-func bare(b *testing.B, state string, raw []byte) func() error {
+func bare(b *testing.B, state string, machines int, raw []byte) func() error {
 	b.Helper()
 	server := &http.Server{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
