@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -126,10 +127,25 @@ func (a *app) watch(signals <-chan os.Signal) {
 	}
 }
 
+// place is where a panic that is being recovered from came from: the innermost lines of writ, without any value.
+func place() string {
+	const most = 4
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)]) // without this, its caller and Callers
+	var lines []string
+	for more := true; more && len(lines) < most; {
+		var frame runtime.Frame
+		if frame, more = frames.Next(); strings.Contains(frame.Function, "writ-run/writ/") {
+			lines = append(lines, fmt.Sprintf("%s:%d", frame.Function[strings.LastIndexByte(frame.Function, '/')+1:], frame.Line))
+		}
+	}
+	return strings.Join(lines, " of ")
+}
+
 func (a *app) run(ctx context.Context, arguments []string) (status int) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			fmt.Fprintf(a.stderr, "writ: error: internal error: %v\nwrit: hint: this is a bug of writ; please report it with the command that you ran (without its secrets)\n", problem)
+			fmt.Fprintf(a.stderr, "writ: error: internal error: %v, at %s\nwrit: hint: this is a bug of writ; please report it with the command that you ran (without its secrets)\n", problem, place())
 			status = statusErrored
 		}
 	}()
