@@ -18,6 +18,8 @@ import (
 // is replaced there by a rename is replaced here by a rename.
 //
 //	source --inotify--> sync: new and changed files copied, given away and renamed into place; gone ones removed
+//
+// Where this user has as many watchers as the system allows, it looks every second.
 type mirror struct {
 	source, path *os.Root
 	user         int
@@ -25,7 +27,8 @@ type mirror struct {
 	sockets      []string // that were there at first: they cannot be copied, so they are given away and mounted
 	log          *slog.Logger
 
-	events *os.File
+	events *os.File // nil: there is no watcher left
+	end    chan struct{}
 	done   chan struct{}
 }
 
@@ -38,60 +41,88 @@ type stamp struct {
 
 const halfCopied = ".mirror-new" // the name of a file that is being copied
 
-// newMirror makes a mirror at path, which is missing, and keeps it until close. It takes files and sockets.
-func newMirror(source, path string, user int, log *slog.Logger) (m *mirror, err error) {
-	m = &mirror{user: user, known: map[string]stamp{}, log: log, done: make(chan struct{})}
-	defer func() {
-		if err != nil {
-			m.release()
-		}
-	}()
-	if err := os.Mkdir(path, 0o700); err != nil {
+// newMirror makes a mirror at path, which is missing, and keeps it until close. It takes files and sockets. watch is
+// watchDirectory.
+func newMirror(source, path string, user int, log *slog.Logger, watch func(string) (*os.File, error)) (*mirror, error) {
+	m := &mirror{user: user, known: map[string]stamp{}, log: log, end: make(chan struct{}), done: make(chan struct{})}
+	if err := m.open(source, path, watch); err != nil {
+		m.release()
 		return nil, err
+	}
+	go m.follow()
+	return m, nil
+}
+
+func (m *mirror) open(source, path string, watch func(string) (*os.File, error)) (err error) {
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return err
 	}
 	if m.source, err = os.OpenRoot(source); err != nil {
-		return nil, err
+		return err
 	}
 	if m.path, err = os.OpenRoot(path); err != nil {
-		return nil, err
+		return err
 	}
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("inotify: %w", err)
-	}
-	m.events = os.NewFile(uintptr(fd), "inotify")
 	// Watched before it is read: no change is missed.
-	if _, err := unix.InotifyAddWatch(fd, source, unix.IN_CLOSE_WRITE|unix.IN_MOVE|unix.IN_DELETE|unix.IN_ONLYDIR); err != nil {
-		return nil, fmt.Errorf("inotify: %w", err)
+	m.events, err = watch(source)
+	switch {
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENOSPC):
+		m.log.Debug("a directory is looked at every second, since it cannot be watched", "directory", source, "error", err)
+	case err != nil:
+		return err
 	}
 	if err := m.sync(); err != nil {
-		return nil, err
+		return err
 	}
 	info, err := m.source.Stat(".")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := errors.Join(m.path.Chown(".", user, user), m.path.Chmod(".", info.Mode().Perm())); err != nil {
-		return nil, err
+	if err := errors.Join(m.path.Chown(".", m.user, m.user), m.path.Chmod(".", info.Mode().Perm())); err != nil {
+		return err
 	}
 	for name := range m.known {
 		if info, err := m.source.Lstat(name); err == nil && info.Mode()&fs.ModeSocket != 0 {
 			m.sockets = append(m.sockets, name)
 		}
 	}
-	go m.follow()
-	return m, nil
+	return nil
+}
+
+// watchDirectory is an inotify(7) of a directory. EMFILE: this user has none left (fs.inotify.max_user_instances); ENOSPC: it
+// can watch nothing more (fs.inotify.max_user_watches).
+func watchDirectory(path string) (*os.File, error) {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("inotify: %w", err)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_CLOSE_WRITE|unix.IN_MOVE|unix.IN_DELETE|unix.IN_ONLYDIR); err != nil {
+		events.Close()
+		return nil, fmt.Errorf("inotify: %w", err)
+	}
+	return events, nil
+}
+
+// changed waits until something may have changed; false: the end has come.
+func (m *mirror) changed() bool {
+	if m.events == nil {
+		select {
+		case <-time.After(time.Second):
+			return true
+		case <-m.end:
+			return false
+		}
+	}
+	_, err := m.events.Read(make([]byte, 4096))
+	return err == nil
 }
 
 // follow makes every change again until close.
 func (m *mirror) follow() {
 	defer close(m.done)
-	buffer := make([]byte, 4096)
-	for {
+	for m.changed() {
 		// Which files have changed is seen anew: there are few, and events may have been lost.
-		if _, err := m.events.Read(buffer); err != nil {
-			return
-		}
 		if err := m.sync(); err != nil {
 			m.log.Warn("a file that a container should see anew cannot be copied", "error", err)
 		}
@@ -198,7 +229,8 @@ func (m *mirror) socket(name string) error {
 
 // close ends the following.
 func (m *mirror) close() {
-	m.events.Close()
+	close(m.end)
+	m.events.Close() // of none that is an error, too
 	<-m.done
 	m.release()
 }
@@ -209,9 +241,7 @@ func (m *mirror) release() {
 			root.Close()
 		}
 	}
-	if m.events != nil {
-		m.events.Close()
-	}
+	m.events.Close() // of none, or twice, that is an error
 }
 
 // addMirror adds a directory of the host's whose owner no mount can change. The container may read it only.
@@ -220,7 +250,7 @@ func (p *process) addMirror(t tree, user int, cannot error) error {
 		return cannot
 	}
 	path := filepath.Join(p.directory, "host-"+t.Target)
-	followed, err := newMirror(t.Source, path, user, p.runtime.log)
+	followed, err := newMirror(t.Source, path, user, p.runtime.log, watchDirectory)
 	if err != nil {
 		return fmt.Errorf("%w; a copy for the task's user: %w", cannot, err)
 	}
