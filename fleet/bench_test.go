@@ -86,37 +86,63 @@ func BenchmarkNoOp(b *testing.B) {
 		})
 		return problem
 	}
-	ratio.Run(b, 2, bare(b, state, machines, raw), subject)
+	ratio.Run(b, 2, bare(b, state, raw), subject)
 	b.ReportMetric(machines, "machines/op")
 }
 
-// bare serves as many listeners with the same certificates, and returns what opens a connection to each and sends the
-// order as plain text of HTTP.
-func bare(b *testing.B, state string, machines int, raw []byte) func() error {
-	b.Helper()
-	server := &http.Server{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// place is where a handler answers, with its certificate.
+type place struct {
+	address string
+	pin     [sha256.Size]byte
+}
+
+// bareServer answers with nothing around it.
+func bareServer() *http.Server {
+	return &http.Server{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
 		io.WriteString(w, `{"changedIDs":[],"changedOutputs":[],"err":"","exit":false,"removedIDs":[],"removedOutputs":[]}`)
 	})}
-	b.Cleanup(func() { server.Close() })
-	type place struct {
-		address string
-		pin     [sha256.Size]byte
+}
+
+// listenBare listens with the certificate in a file.
+func listenBare(path string) (net.Listener, place, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, place{}, err
 	}
+	certificate, err := tls.X509KeyPair(text, text)
+	if err != nil {
+		return nil, place{}, err
+	}
+	block, _ := pem.Decode(text)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, place{}, err
+	}
+	at := place{listener.Addr().String(), sha256.Sum256(block.Bytes)}
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}}), at, nil
+}
+
+// bare serves as many listeners with the same certificates, and returns what opens a connection to each and sends the
+// order as plain text of HTTP.
+func bare(b *testing.B, state string, raw []byte) func() error {
+	b.Helper()
+	server := bareServer()
+	b.Cleanup(func() { server.Close() })
 	places := make([]place, machines)
 	for i := range places {
-		text, err := os.ReadFile(filepath.Join(state, fmt.Sprint(i), ".certificate"))
+		listener, at, err := listenBare(filepath.Join(state, fmt.Sprint(i), ".certificate"))
 		must(b, err)
-		certificate, err := tls.X509KeyPair(text, text)
-		must(b, err)
-		block, _ := pem.Decode(text)
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		must(b, err)
-		places[i] = place{listener.Addr().String(), sha256.Sum256(block.Bytes)}
-		go server.Serve(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}}))
+		places[i] = at
+		go server.Serve(listener)
 	}
+	return posts(places, raw)
+}
+
+// posts opens a connection to each place and sends the order as plain text of HTTP.
+func posts(places []place, raw []byte) func() error {
 	post := func(p place) error {
 		connection, err := tls.Dial("tcp", p.address, &tls.Config{InsecureSkipVerify: true, VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
 			if sha256.Sum256(chain[0]) != p.pin {

@@ -80,8 +80,50 @@ func pushToProcesses(b *testing.B, text string) {
 		})
 		return problem
 	}
-	ratio.Run(b, 2, bare(b, directory, processes, raw), subject)
+	ratio.Run(b, 2, posts(bareProcesses(b, directory), raw), subject)
 	b.ReportMetric(processes, "machines/op")
+}
+
+// bareProcesses starts as many processes that answer with nothing around it, each with the certificate of an agent.
+func bareProcesses(b *testing.B, directory string) []place {
+	b.Helper()
+	self, err := os.Executable()
+	must(b, err)
+	places := make([]place, processes)
+	var starting errgroup.Group
+	starting.SetLimit(8)
+	for i := range places {
+		starting.Go(func() error {
+			command := exec.Command(self)
+			command.Env = append(os.Environ(), barePath+"="+filepath.Join(directory, fmt.Sprint(i), ".certificate"))
+			p := program.Start(b, command)
+			return p.Ready(func() error {
+				var pin []byte
+				if n, _ := fmt.Sscanf(p.Log(), "%s %x\n", &places[i].address, &pin); n != 2 {
+					return errors.New("not ready")
+				}
+				places[i].pin = [32]byte(pin)
+				return nil
+			})
+		})
+	}
+	must(b, starting.Wait())
+	return places
+}
+
+// barePath names, in the environment of a process that answers with nothing around it, the file of its certificate.
+const barePath = "WRIT_TEST_BARE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(barePath); path != "" {
+		listener, at, err := listenBare(path)
+		if err == nil {
+			fmt.Printf("%s %x\n", at.address, at.pin)
+			err = bareServer().Serve(listener)
+		}
+		panic(err)
+	}
+	os.Exit(m.Run())
 }
 
 var readyLine = regexp.MustCompile(`writ: ready: https on (\S+), with a certificate of its own: (sha256:[0-9a-f]{64})\n`)
