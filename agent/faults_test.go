@@ -60,8 +60,10 @@ func writeForever(directory string) {
 	for err != nil && strings.Contains(err.Error(), "in use") { // by what another test has just forked
 		s, err = agent.OpenState(directory)
 	}
-	for n := 0; err == nil; n = (n + 1) % 1000 {
-		err = errors.Join(s.Begin("web", version(n)), s.KeepMark("web", agent.Mark{IssuedAt: int64(n), Order: string(version(n))}),
+	last, _, problem := s.Mark("web")
+	err = errors.Join(err, problem)
+	for n := (int(last.IssuedAt) + 1) % 1000; err == nil; n = (n + 1) % 1000 {
+		err = errors.Join(s.Take("web", version(n), agent.Mark{IssuedAt: int64(n), Order: string(version(n))}),
 			s.KeepRan("web", agent.Ran{Order: strconv.Itoa(n), Commands: command.List{{ID: "a", Change: string(version(n))}}}), s.Promote("web"))
 	}
 	panic(err)
@@ -93,7 +95,8 @@ func kill(t *testing.T, directory string, condition func() bool) {
 	<-ended
 }
 
-// TestKilledInWrite: whenever an agent is killed, every file of its state is whole, of one version.
+// TestKilledInWrite: whenever an agent is killed, every file of its state is whole, of one version, and no mark is there
+// without its order.
 func TestKilledInWrite(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
@@ -119,6 +122,13 @@ func TestKilledInWrite(t *testing.T) {
 		mark, found, err := s.Mark("web")
 		if err != nil || !found || mark.Order != string(version(int(mark.IssuedAt))) {
 			t.Errorf("mark: %v, %v", mark.IssuedAt, err)
+		}
+		newest, err := s.Next("web")
+		if err == nil && newest == nil {
+			newest, err = s.Order("web")
+		}
+		if err != nil || number(newest) != int(mark.IssuedAt) && number(newest) != int(mark.IssuedAt+1)%1000 {
+			t.Errorf("the mark is of %d, and the newest order of %d, %v", mark.IssuedAt, number(newest), err)
 		}
 		ran, err := s.Ran("web")
 		if err != nil || strconv.Itoa(number([]byte(ran.Commands[0].Change))) != ran.Order {

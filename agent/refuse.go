@@ -229,38 +229,32 @@ func (s *source) take(o pattern.Opened, by, from string) (*order, error) {
 	return taken, nil
 }
 
-// writeDown keeps an order with its mark, both at once: each waits for the disk. Where either cannot be written neither is to be
-// there; a mark that is newer than every order which is kept would let the one that Stays run on.
+// writeDown keeps an order with its mark.
 func (s *source) writeDown(o pattern.Opened, mark Mark, noRestore bool) error {
 	state := s.agent.state
-	s.mu.Lock()
-	before := s.shown.mark
-	s.mu.Unlock()
-	kept := make(chan error, 1)
-	go func() {
-		if noRestore {
-			kept <- state.Forget(s.name)
-		} else {
-			kept <- state.Begin(s.name, o.Raw())
+	if noRestore {
+		if err := state.Forget(s.name); err != nil {
+			return err
 		}
-	}()
-	failed := s.keepMark(mark)
-	err := <-kept
-	switch {
-	case failed != nil:
-		return errors.Join(failed, err, state.Drop(s.name))
-	case err != nil && before != nil:
-		return errors.Join(err, s.keepMark(*before))
+		return s.keepMark(mark)
 	}
-	return err
+	if err := state.Take(s.name, o.Raw(), mark); err != nil {
+		return err
+	}
+	s.showMark(mark)
+	return nil
 }
 
 func (s *source) keepMark(m Mark) error {
 	if err := s.agent.state.KeepMark(s.name, m); err != nil {
 		return err
 	}
+	s.showMark(m)
+	return nil
+}
+
+func (s *source) showMark(m Mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shown.mark = &m
-	return nil
 }

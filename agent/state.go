@@ -90,6 +90,23 @@ func (s *State) Next(source string) ([]byte, error) { return s.read(source, next
 // Begin keeps an order whose run begins.
 func (s *State) Begin(source string, order []byte) error { return s.write(source, nextSuffix, order) }
 
+// Take keeps an order whose run begins, and its mark, on the disk at once, and the order first: with its mark alone nothing
+// would run at the next start. On an error neither is there, or, where the disk does not say that they last, both.
+func (s *State) Take(source string, order []byte, m Mark) error {
+	mark, err := sealedText(m)
+	if err != nil {
+		return err
+	}
+	appeared, err := atrest.WriteFiles(s.directory, atrest.File{Name: source + nextSuffix, Data: order}, atrest.File{Name: source + markSuffix, Data: mark})
+	if err != nil {
+		err = fmt.Errorf("state: %w", err)
+	}
+	if appeared == 1 {
+		err = errors.Join(err, s.Drop(source))
+	}
+	return err
+}
+
 // End keeps the order whose run has ended, with what is on the machine now.
 func (s *State) End(source string, ran Ran) error {
 	if err := s.KeepRan(source, ran); err != nil {
@@ -182,12 +199,20 @@ func (s *State) KeepMark(source string, m Mark) error { return s.seal(source, ma
 const sealed = "writ-state 1 "
 
 func (s *State) seal(source, suffix string, value any) error {
+	text, err := sealedText(value)
+	if err != nil {
+		return err
+	}
+	return s.write(source, suffix, text)
+}
+
+func sealedText(value any) ([]byte, error) {
 	text, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
-		return fmt.Errorf("state: %w", err)
+		return nil, fmt.Errorf("state: %w", err)
 	}
 	sum := sha256.Sum256(text)
-	return s.write(source, suffix, append([]byte(sealed+hex.EncodeToString(sum[:])+"\n"), text...))
+	return append([]byte(sealed+hex.EncodeToString(sum[:])+"\n"), text...), nil
 }
 
 func (s *State) unseal(source, suffix string, value any) (found bool, err error) {

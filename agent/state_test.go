@@ -74,6 +74,42 @@ func TestState(t *testing.T) {
 	}
 }
 
+// TestTake: an order and its mark are there, or neither, and no mark without its order; what was there before stays.
+func TestTake(t *testing.T) {
+	t.Parallel()
+	s := openState(t)
+	mark := agent.Mark{IssuedAt: 17, Accepted: time.Unix(20, 0).UTC(), Order: "ab"}
+	path := func(suffix string) string { return filepath.Join(s.Directory(), "web"+suffix) }
+	for _, suffix := range []string{".next", ".mark"} {
+		must(t, os.MkdirAll(filepath.Join(path(suffix), "in the way"), 0o700))
+		if err := s.Take("web", []byte("first"), mark); err == nil {
+			t.Errorf("%s cannot be written, and no error", suffix)
+		}
+		must(t, os.RemoveAll(path(suffix)))
+		entries, err := os.ReadDir(s.Directory())
+		must(t, err)
+		for _, entry := range entries {
+			if entry.Name() != ".lock" {
+				t.Errorf("%s cannot be written: there is %s", suffix, entry.Name())
+			}
+		}
+	}
+	must(t, s.Take("web", []byte("first"), mark))
+	next, err := s.Next("web")
+	must(t, err)
+	if m, found, err := s.Mark("web"); string(next) != "first" || !found || err != nil || m != mark {
+		t.Errorf("%q; %+v, %v, %v", next, m, found, err)
+	}
+	long := strings.Repeat("x", 245) // longer yet while it is written
+	must(t, os.WriteFile(filepath.Join(s.Directory(), long+".next"), []byte("first"), 0o600))
+	if err := s.Take(long, []byte("second"), mark); err == nil {
+		t.Error("no file can be made, and no error")
+	}
+	if next, err := s.Next(long); string(next) != "first" || err != nil {
+		t.Errorf("after the second: %q, %v", next, err)
+	}
+}
+
 func TestOneAgent(t *testing.T) {
 	t.Parallel()
 	s := openState(t)

@@ -1,9 +1,11 @@
 package atrest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // WriteFile writes a private file atomically: readers see the old content or the new, also after a crash. The file is
@@ -18,6 +20,41 @@ func WriteFile(path string, data []byte) error {
 		return err
 	}
 	return syncDirectory(filepath.Dir(path))
+}
+
+// File is one of WriteFiles.
+type File struct {
+	Name string // in the directory
+	Data []byte
+}
+
+// WriteFiles writes files of one directory, each as WriteFile does, and waits for the disk as long as for one. They appear in
+// their order: whoever sees one sees those before it. After a crash, too, where the file system keeps the order of renames
+// within a directory, as ext4, XFS and Btrfs do. It returns how many have appeared; with an error, where these are all, whether
+// they last is not known.
+func WriteFiles(directory string, files ...File) (appeared int, err error) {
+	temporary, problems := make([]string, len(files)), make([]error, len(files))
+	var writing sync.WaitGroup
+	for i, f := range files {
+		writing.Go(func() { temporary[i], problems[i] = writeTemporary(filepath.Join(directory, f.Name), f.Data) })
+	}
+	writing.Wait()
+	err = errors.Join(problems...)
+	for i, name := range temporary {
+		if err == nil {
+			err = os.Rename(name, filepath.Join(directory, files[i].Name))
+		}
+		switch {
+		case err == nil:
+			appeared++
+		case problems[i] == nil:
+			os.Remove(name)
+		}
+	}
+	if err != nil {
+		return appeared, err
+	}
+	return appeared, syncDirectory(directory)
 }
 
 // writeTemporary writes data, synced, to a new file beside path.
