@@ -22,7 +22,9 @@ func (r *KeyRing) Keep(ctx context.Context) {
 	defer tick.Stop()
 	problem := ""
 	for {
-		switch err := r.Tend(); {
+		switch err := r.tend(ctx); {
+		case ctx.Err() != nil:
+			return
 		case err == nil:
 			problem = ""
 		case err.Error() != problem:
@@ -38,11 +40,13 @@ func (r *KeyRing) Keep(ctx context.Context) {
 }
 
 // Tend takes the steps whose time has come.
-func (r *KeyRing) Tend() error {
+func (r *KeyRing) Tend() error { return r.tend(context.Background()) }
+
+func (r *KeyRing) tend(ctx context.Context) error {
 	if !r.plan.due(r.snapshot().entries, r.now()) {
 		return nil
 	}
-	return r.changePatiently(func(p plan, entries []entry, now time.Time) ([]entry, error) {
+	return r.changePatiently(ctx, func(p plan, entries []entry, now time.Time) ([]entry, error) {
 		after, _, err := p.advance(entries, now)
 		return after, err
 	})
@@ -50,7 +54,7 @@ func (r *KeyRing) Tend() error {
 
 // changePatiently is change with a plan whose keys are made before the file is locked: that may take long, and meanwhile
 // others sign.
-func (r *KeyRing) changePatiently(f func(p plan, entries []entry, now time.Time) ([]entry, error)) error {
+func (r *KeyRing) changePatiently(ctx context.Context, f func(p plan, entries []entry, now time.Time) ([]entry, error)) error {
 	made := map[key.Algorithm][]key.Private{}
 	for {
 		taken := map[key.Algorithm]int{}
@@ -68,7 +72,7 @@ func (r *KeyRing) changePatiently(f func(p plan, entries []entry, now time.Time)
 		if !errors.Is(err, errNotMade) {
 			return err
 		}
-		one, err := r.generate(missing)
+		one, err := r.generate(ctx, missing)
 		if err != nil {
 			return err
 		}
@@ -95,7 +99,7 @@ func (r *KeyRing) Rotate(wanted []key.Algorithm, immediately, dryRun bool) ([]Mo
 		return append(done, thought.foresee(after, wanted)...), nil
 	}
 	var done []Move
-	if err := r.changePatiently(func(p plan, entries []entry, now time.Time) (after []entry, err error) {
+	if err := r.changePatiently(context.Background(), func(p plan, entries []entry, now time.Time) (after []entry, err error) {
 		after, done, err = p.rotate(entries, wanted, immediately, now)
 		return after, err
 	}); err != nil {

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"context"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ func TestNobodyWaitsForANewKey(t *testing.T) {
 	making, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	ring, err := OpenKeyRing(filepath.Join(directory, "data"), sealer, RingConfig{
 		Algorithms: []key.Algorithm{key.EdDSA},
-		Generate: func(a key.Algorithm) (key.Private, error) { // not the first, for which somebody waits
+		Generate: func(_ context.Context, a key.Algorithm) (key.Private, error) { // not the first, for which somebody waits
 			close(making)
 			<-goOn
 			return key.Generate(a, "")
@@ -62,6 +63,43 @@ func TestNobodyWaitsForANewKey(t *testing.T) {
 	}
 	if n := len(ring.Set().Keys()); n != 2 {
 		t.Errorf("%d keys afterwards", n)
+	}
+}
+
+// TestKeepEnds: who keeps the ring ends when told to, also while a key is being made, and says nothing of it.
+func TestKeepEnds(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	sealer, err := atrest.OpenSealer(filepath.Join(directory, "identity"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	making, now := make(chan struct{}), time.Now()
+	var log strings.Builder
+	ring, err := OpenKeyRing(directory, sealer, RingConfig{
+		Rotation: Rotation{Period: DefaultPeriod}, Algorithms: []key.Algorithm{key.EdDSA},
+		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Generate: func(ctx context.Context, _ key.Algorithm) (key.Private, error) {
+			close(making)
+			<-ctx.Done()
+			return key.Private{}, ctx.Err()
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.Signer(key.EdDSA, now); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(DefaultPeriod)
+	ctx, stop := context.WithCancel(t.Context())
+	kept := make(chan struct{})
+	go func() { defer close(kept); ring.Keep(ctx) }()
+	<-making
+	stop()
+	<-kept // or for ever
+	if len(ring.Set().Keys()) != 1 || strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("%d keys, and\n%s", len(ring.Set().Keys()), &log)
 	}
 }
 

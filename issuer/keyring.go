@@ -35,8 +35,8 @@ type RingConfig struct {
 	Rotation   Rotation
 	Algorithms []key.Algorithm  // of which there is a key at all times; nil: RS256, ES256, EdDSA
 	Now        func() time.Time // nil: time.Now
-	// Generate makes the keys that nobody waits for; nil: key.Generate.
-	Generate func(key.Algorithm) (key.Private, error)
+	// Generate makes the keys that nobody waits for, until ctx ends; nil: key.Generate.
+	Generate func(ctx context.Context, a key.Algorithm) (key.Private, error)
 	Log      *slog.Logger // of each key's changes of state; nil: none
 }
 
@@ -51,7 +51,7 @@ type KeyRing struct {
 	plan     plan
 	now      func() time.Time
 	log      *slog.Logger
-	generate func(key.Algorithm) (key.Private, error) // the keys that nobody waits for
+	generate func(context.Context, key.Algorithm) (key.Private, error) // the keys that nobody waits for
 
 	current atomic.Pointer[keys]
 	loading sync.Mutex // whoever reads the file into current, or writes it
@@ -87,7 +87,7 @@ func OpenKeyRing(directory string, s *atrest.Sealer, c RingConfig) (*KeyRing, er
 		c.Algorithms = algorithms[:]
 	}
 	if c.Generate == nil {
-		c.Generate = generate
+		c.Generate = func(_ context.Context, a key.Algorithm) (key.Private, error) { return generate(a) }
 	}
 	r := &KeyRing{
 		path: filepath.Join(directory, "keys.age"), sealer: s, now: c.Now, log: c.Log,

@@ -12,8 +12,8 @@ import (
 
 	"github.com/writ-run/writ/issuer"
 	"github.com/writ-run/writ/key"
-	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/key/atrest"
+	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/workload"
 )
 

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/issuer"
-	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/key/atrest"
+	"github.com/writ-run/writ/key/idle"
 	"github.com/writ-run/writ/workload"
 )
 

@@ -8,6 +8,7 @@ package idle
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -56,24 +57,26 @@ func generate(algorithm key.Algorithm) error {
 }
 
 // Generate is key.Generate, with the work of an RSA key done apart. Where there can be no child (its binary does not call
-// Main, or the machine has no process to spare) it is done here.
-func Generate(algorithm key.Algorithm) (key.Private, error) {
+// Main, or the machine has no process to spare) it is done here. On a busy machine the child may take long: ctx ends it.
+func Generate(ctx context.Context, algorithm key.Algorithm) (key.Private, error) {
 	if algorithm != key.RS256 || !ready.Load() {
 		return key.Generate(algorithm, "")
 	}
-	made, err := fromChild(algorithm)
-	if err != nil {
-		return key.Generate(algorithm, "")
+	made, err := fromChild(ctx, algorithm)
+	switch {
+	case err == nil:
+		return made, nil
+	case ctx.Err() != nil:
+		return key.Private{}, ctx.Err()
 	}
-	return made, nil
+	return key.Generate(algorithm, "")
 }
 
-func fromChild(algorithm key.Algorithm) (key.Private, error) {
+func fromChild(ctx context.Context, algorithm key.Algorithm) (key.Private, error) {
 	var text bytes.Buffer
-	child := exec.Cmd{
-		Path: "/proc/self/exe", Args: []string{childName, string(algorithm)}, Dir: "/", Env: []string{"GOTRACEBACK=none"},
-		Stdout: &text, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, // a terminal's Ctrl-C is this process's
-	}
+	child := exec.CommandContext(ctx, "/proc/self/exe")
+	child.Args, child.Dir, child.Env = []string{childName, string(algorithm)}, "/", []string{"GOTRACEBACK=none"}
+	child.Stdout, child.SysProcAttr = &text, &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is this process's
 	if err := child.Start(); err != nil {
 		return key.Private{}, err
 	}

@@ -1,9 +1,11 @@
 package idle
 
 import (
+	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"testing"
 
@@ -22,7 +24,7 @@ func TestChild(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 2 {
-		made, err := fromChild(key.RS256)
+		made, err := fromChild(t.Context(), key.RS256)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +41,7 @@ func TestChild(t *testing.T) {
 	if len(seen) != 2 {
 		t.Errorf("two keys have the ids %v", seen)
 	}
-	if _, err := fromChild("HS256"); err == nil {
+	if _, err := fromChild(t.Context(), "HS256"); err == nil {
 		t.Error("a child made a key for HS256")
 	}
 }
@@ -49,14 +51,20 @@ func TestGenerate(t *testing.T) {
 	for _, apart := range []bool{true, false} {
 		ready.Store(apart)
 		for _, a := range []key.Algorithm{key.RS256, key.ES256, key.EdDSA} {
-			made, err := Generate(a)
+			made, err := Generate(t.Context(), a)
 			if err != nil || made.Public().Algorithm() != a {
 				t.Errorf("%s: %v, %v", a, made, err)
 			}
 		}
 	}
-	if _, err := Generate("none"); err == nil {
+	if _, err := Generate(t.Context(), "none"); err == nil {
 		t.Error("a key was made for none")
+	}
+	ready.Store(true)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Generate(ended, key.RS256); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
 	}
 }
 
