@@ -135,6 +135,7 @@ func Follow(header http.Header) func(next *http.Request, before []*http.Request)
 				next.Header.Del(name)
 			}
 			next.Header.Del("Authorization") // of a password in the URL
+			next.Host = ""                   // a header, too: what the redirect names is asked
 		}
 		return nil
 	}
