@@ -18,6 +18,7 @@ func writFields() []field {
 			members: map[string][]string{"": {"uid", "teams"}}},
 		{key: "server.tlsCert", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.Server.TLSCert }},
 		{key: "server.tlsKey", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.Server.TLSKey }},
+		{key: "server.orders", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.Server.Orders }},
 		{key: "container.runtime", what: "auto, process or oci", text: true, pointer: func(c *Config, _ []string) any { return &c.Container.Runtime }},
 		{key: "container.command", what: "the name or path of an OCI runtime", text: true, pointer: func(c *Config, _ []string) any { return &c.Container.Command }},
 		{key: "container.imageCache", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.Container.ImageCache }},

@@ -49,6 +49,7 @@ type Server struct {
 	SocketAllow []Allow // who beside the server's own user may register runs
 	TLSCert     string  // file of the certificate, with its chain (PEM); empty: plain http
 	TLSKey      string  // file of its private key (PEM)
+	Orders      string  // directory of orders that agents pull; empty: none are served
 }
 
 // Allow lets the processes of a user register runs of teams.

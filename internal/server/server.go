@@ -2,7 +2,8 @@
 // them cleanly. Nothing is decided here that a room could decide.
 //
 //	Config --> sealer, key ring, store --> issuer.Issuer --> HTTP listener (relying parties)
-//	                                                     \--> Unix socket  (runs register)
+//	       \                                             \--> Unix socket  (runs register)
+//	        \-> depot.Depot --> the same HTTP listener     (agents pull orders)
 package server
 
 import (
@@ -71,6 +72,9 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 	defer opened.close()
 	public, err := opened.issuer.Handler()
 	if err != nil {
+		return err
+	}
+	if public, err = withOrders(public, c, log); err != nil {
 		return err
 	}
 	socketListener, err := listenUnix(c.Server.Socket, len(c.Server.SocketAllow) > 0)

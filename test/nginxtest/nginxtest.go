@@ -73,7 +73,7 @@ func configuration(address, own, inside string, needed []string) string {
 	if os.Geteuid() == 0 {
 		text.WriteString("user root;\n") // the test's directories are root's
 	}
-	text.WriteString("daemon off;\nworker_processes auto;\nerror_log stderr notice;\npid " + filepath.Join(own, "pid") + ";\nevents { }\nhttp {\n")
+	text.WriteString("daemon off;\nworker_processes auto;\nerror_log stderr notice;\npid " + filepath.Join(own, "pid") + ";\nevents { worker_connections 4096; }\nhttp {\n")
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		text.WriteString(kind + "_temp_path " + filepath.Join(own, kind) + ";\n")
 	}

@@ -1,0 +1,13 @@
+package depot
+
+import "time"
+
+// Ahead moves the clock.
+func (d *Depot) Ahead(by time.Duration) { d.now = func() time.Time { return time.Now().Add(by) } }
+
+// Known is how many orders are known.
+func (d *Depot) Known() int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return len(d.known)
+}
