@@ -93,6 +93,8 @@ type Agent struct {
 	evaluator apart.Evaluator
 	renders   chan struct{} // a place for each Pattern that is rendered at a time: each takes a process
 
+	configured atomic.Int64 // counts configurations: an order was verified with one of them
+
 	refusals *rate.Limiter // of what the log says of them
 	unsaid   atomic.Int64  // what it did not
 
@@ -279,6 +281,7 @@ func (a *Agent) Reload(c Config) error {
 	}
 	c.Grace, c.Pulls, c.Log, c.Now = cmp.Or(c.Grace, defaultGrace), cmp.Or(c.Pulls, a.config.Pulls), a.config.Log, a.config.Now
 	a.config = c
+	a.configured.Add(1)
 	for name, s := range a.sources {
 		if c.Sources[name] == nil {
 			s.endLoop()

@@ -64,6 +64,7 @@ func (s *source) pullFrom(ctx context.Context, path string) (pulled, error) {
 	if err != nil {
 		return p, err
 	}
+	configured := s.agent.configured.Load()
 	opened, _, err := s.open(ctx, body, byPull, p.path)
 	if err != nil {
 		return p, err
@@ -78,6 +79,12 @@ func (s *source) pullFrom(ctx context.Context, path string) (pulled, error) {
 			leave()
 		}
 	}()
+	if now := s.agent.configured.Load(); now != configured { // while it waited: its key may have been taken out
+		configured = now
+		if opened, _, err = s.open(ctx, body, byPull, p.path); err != nil {
+			return p, err
+		}
+	}
 	if err := s.restore(ctx); err != nil && !errors.Is(err, errLater) {
 		return p, err
 	}
@@ -85,7 +92,7 @@ func (s *source) pullFrom(ctx context.Context, path string) (pulled, error) {
 		p.result, err = pullSame, s.adopt(opened, byPull, p.path)
 	} else {
 		p.result = pullNew
-		p.out, err = s.receive(s.agent.ended, opened, job{by: byPull})
+		p.out, err = s.receive(s.agent.ended, opened, job{by: byPull, configured: configured})
 		if render := (*RenderError)(nil); err == nil && errors.As(p.out.Err, &render) {
 			err = render // the next place may have one that can be
 		}

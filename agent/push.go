@@ -44,17 +44,9 @@ func (a *Agent) Push(ctx context.Context, p Push) (Outcome, error) {
 		a.log.Debug("refused: no such source", "source", p.Source, "from", p.RemoteAddr)
 		return Outcome{}, ErrRefused
 	}
-	if !s.settings().AllowPush {
-		s.refuse(refusal{reason: reasonPushOff, by: byPush, from: p.RemoteAddr, err: errors.New("orders may not be pushed to it: allowPush is false")})
-		return Outcome{}, ErrRefused
-	}
-	opened, reason, err := s.open(ctx, p.Token, byPush, p.RemoteAddr)
-	switch {
-	case reason == reasonAway:
-		return Outcome{}, ErrUnverified
-	case reason != "":
-		return Outcome{}, ErrRefused
-	case err != nil:
+	configured := a.configured.Load()
+	opened, err := s.admit(ctx, p)
+	if err != nil {
 		return Outcome{}, err
 	}
 	if err := s.compare(opened, byPush, p.RemoteAddr); err != nil {
@@ -75,9 +67,15 @@ func (a *Agent) Push(ctx context.Context, p Push) (Outcome, error) {
 			leave()
 		}
 	}()
+	if now := a.configured.Load(); now != configured { // while it waited: its key may have been taken out
+		configured = now
+		if opened, err = s.admit(ctx, p); err != nil {
+			return Outcome{}, err
+		}
+	}
 	running, cancel := context.WithTimeout(a.ended, a.settings().Run.PushTimeout)
 	defer cancel()
-	out, err := s.receive(running, opened, job{by: byPush, from: p.RemoteAddr, sink: p.Sink, check: p.Check, plan: p.Plan, only: p.Only})
+	out, err := s.receive(running, opened, job{by: byPush, from: p.RemoteAddr, sink: p.Sink, check: p.Check, plan: p.Plan, only: p.Only, configured: configured})
 	if err != nil || p.Check || p.Plan {
 		return out, err
 	}
@@ -85,6 +83,22 @@ func (a *Agent) Push(ctx context.Context, p Push) (Outcome, error) {
 	leave() // before other sources run, which may wait for this one
 	out.Exit = s.dispatch(sent{events: append(out.events, systemEvent(byPush, s.name, out)), key: out.key, from: p.RemoteAddr})
 	return out, nil
+}
+
+// admit verifies an order that is pushed, if any may be.
+func (s *source) admit(ctx context.Context, p Push) (pattern.Opened, error) {
+	if !s.settings().AllowPush {
+		s.refuse(refusal{reason: reasonPushOff, by: byPush, from: p.RemoteAddr, err: errors.New("orders may not be pushed to it: allowPush is false")})
+		return pattern.Opened{}, ErrRefused
+	}
+	opened, reason, err := s.open(ctx, p.Token, byPush, p.RemoteAddr)
+	switch {
+	case reason == reasonAway:
+		return pattern.Opened{}, ErrUnverified
+	case reason != "":
+		return pattern.Opened{}, ErrRefused
+	}
+	return opened, err
 }
 
 // hold keeps the agent from ending before a run that somebody outside has set off is over.
@@ -130,6 +144,9 @@ func (s *source) adopt(opened pattern.Opened, by, from string) error {
 	s.mu.Lock()
 	current := s.current
 	s.mu.Unlock()
+	if current == nil {
+		return errors.New("the order that it had has just been refused")
+	}
 	if string(opened.Raw()) == string(current.Raw()) {
 		return nil
 	}

@@ -1,16 +1,20 @@
 package agent_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/writ-run/writ/agent"
+	"github.com/writ-run/writ/journal"
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/pattern"
+	"github.com/writ-run/writ/token"
 )
 
 // TestStolenKey: what docs/key-roll.md says of a key that somebody else has too: once it is taken out his orders are refused and
@@ -84,4 +88,76 @@ func TestStolenKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStolenKeyWaits: an order that waits for its source's turn is refused, too, once its key is taken out.
+func TestStolenKeyWaits(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, pushed())
+	ours, err := key.Generate(key.EdDSA, "second")
+	must(t, err)
+	m.trust(m.private.Public(), ours.Public())
+	var opened atomic.Int64
+	m.config.Open = func(ctx context.Context, source string, raw []byte) (pattern.Opened, token.Report, error) {
+		defer opened.Add(1)
+		return m.open(ctx, source, raw)
+	}
+	m.run()
+	push := func(raw []byte) (ended chan error) {
+		ended = make(chan error, 1)
+		go func() {
+			_, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: raw})
+			ended <- err
+		}()
+		return ended
+	}
+	now := time.Now()
+	first := push(m.sign(now, "{ id: 'slow', always: true, change: 'echo 1 >begun; until test -e go; do sleep 0.02; done' }"))
+	m.await("begun", "1")
+	his := push(m.sign(now, file("evil", "1")))
+	awaitFor(t, "his order is verified", func() bool { return opened.Load() >= 2 })
+	m.trust(ours.Public())
+	must(t, m.agent.Reload(m.config))
+	m.touch("go")
+	must(t, <-first)
+	if err := <-his; !errors.Is(err, agent.ErrRefused) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(m.dir, "evil")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what he has put there: %v", err)
+	}
+	if got := m.reasons("web"); !strings.HasSuffix(got, "push signature") {
+		t.Error(got)
+	}
+}
+
+// TestStolenKeyBegins: an order that has begun to run while its key is taken out is held after it.
+func TestStolenKeyBegins(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, pushed())
+	ours, err := key.Generate(key.EdDSA, "second")
+	must(t, err)
+	m.trust(m.private.Public(), ours.Public())
+	var opened atomic.Int64
+	m.config.Open = func(ctx context.Context, source string, raw []byte) (pattern.Opened, token.Report, error) {
+		defer opened.Add(1)
+		return m.open(ctx, source, raw)
+	}
+	var begins atomic.Bool
+	m.config.Work = func(source string, sink journal.Sink) (agent.Work, error) {
+		if begins.CompareAndSwap(true, false) {
+			before := opened.Load()
+			m.trust(ours.Public())
+			must(t, m.agent.Reload(m.config))
+			awaitFor(t, "what runs is verified again", func() bool { return opened.Load() > before })
+		}
+		return m.work(source, sink)
+	}
+	m.run()
+	now := time.Now()
+	files := map[string]string{"/main.jsonnet": "{ run: [" + file("a", "1") + "] }"}
+	m.push(m.signBy(ours, pattern.NewOrder(pattern.Pattern{}, pattern.Bundle{Entrypoint: "/main.jsonnet", Files: files}, "", nil, "", now)))
+	begins.Store(true)
+	m.push(m.sign(now, file("b", "1")))
+	awaitFor(t, "it is held", func() bool { return m.status("web").Held })
 }

@@ -32,6 +32,8 @@ type job struct {
 	check bool   // only look, and change nothing that is remembered
 	plan  bool   // do not even look
 	only  string // these Commands
+
+	configured int64 // the configuration that an order which has come was verified with
 }
 
 // Outcome is what came of a run. What is secret is masked in it.
@@ -79,7 +81,7 @@ func (s *source) run(ctx context.Context, o *order, j job) Outcome {
 		return Outcome{Err: &RenderError{t.masked(err)}}
 	}
 	if t.config.TriggerOnly && t.keeps() && j.by != byEvent && j.by != byWebhook {
-		s.stand(o)
+		s.stand(o, j.configured)
 		t.rest()
 		return Outcome{}
 	}
@@ -96,14 +98,18 @@ func (s *source) run(ctx context.Context, o *order, j job) Outcome {
 // keeps says whether what runs becomes what the source has.
 func (j job) keeps() bool { return !j.check && !j.plan && j.only == "" }
 
-// stand makes an order that can be rendered the source's.
-func (s *source) stand(o *order) {
+// stand makes an order that can be rendered the source's. Where there is another configuration since it was verified, it is
+// verified once more: that of Reload may have been of the order before.
+func (s *source) stand(o *order, configured int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o == nil || s.current != nil && s.current.number >= o.number {
 		return // it does already, or a newer one
 	}
 	s.current, s.fresh, s.held, s.restored = o, true, false, true
+	if s.agent.configured.Load() != configured {
+		s.tell(wakeAgain)
+	}
 }
 
 // RenderError means that an order is no Pattern on this machine, so that nothing of it has run.
@@ -181,7 +187,7 @@ func (t *turn) execute(ctx context.Context) Outcome {
 		return Outcome{Err: err}
 	}
 	if t.keeps() {
-		t.stand(t.order)
+		t.stand(t.order, t.configured)
 		t.mu.Lock()
 		if t.order != nil {
 			t.order.ran = true
