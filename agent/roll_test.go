@@ -161,3 +161,28 @@ func TestStolenKeyBegins(t *testing.T) {
 	m.push(m.sign(now, file("b", "1")))
 	awaitFor(t, "it is held", func() bool { return m.status("web").Held })
 }
+
+// TestStolenKeyRepairs: an order is not repaired any more once its key is taken out, also where the repair has waited for the
+// order's own run.
+func TestStolenKeyRepairs(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, map[string]*agent.Source{"web": {AllowPush: true, RunFrequency: 5 * time.Millisecond}})
+	ours, err := key.Generate(key.EdDSA, "second")
+	must(t, err)
+	m.trust(m.private.Public(), ours.Public())
+	m.run()
+	ended := make(chan error, 1)
+	go func() {
+		slow := "{ id: 'slow', always: true, change: 'echo 1 >begun; until test -e go; do sleep 0.02; done' }"
+		_, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: m.sign(time.Now(), file("evil", "1"), slow)})
+		ended <- err
+	}()
+	m.await("begun", "1")
+	awaitFor(t, "a repair waits", func() bool { return strings.Contains(m.metrics(), "\nwrit_agent_waiting_runs{source=\"web\"} 1\n") })
+	m.trust(ours.Public())
+	must(t, m.agent.Reload(m.config))
+	m.touch("go")
+	must(t, <-ended)
+	awaitFor(t, "it is held", func() bool { return m.status("web").Held })
+	m.ran("once, and no repair", "evil check, evil change")
+}

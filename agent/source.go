@@ -28,6 +28,7 @@ type source struct {
 	loaded   bool   // ran has been read
 	restored bool   // so has the order, or another has come
 	current  *order // what it runs; nil: the Commands of its configuration, or nothing
+	verified int64  // the configuration that it was verified with last
 	held     bool   // there is an order that was refused, or cannot be verified yet: nothing runs in its place
 	fresh    bool   // current has not run yet
 	unsaved  bool   // ran could not be written
@@ -110,7 +111,7 @@ func (s *source) restore(ctx context.Context) error {
 	s.keeping.Lock()
 	defer s.keeping.Unlock()
 	s.mu.Lock()
-	done, loaded, off := s.restored, s.loaded, s.config.NoRestore
+	done, loaded, off, configured := s.restored, s.loaded, s.config.NoRestore, s.agent.configured.Load()
 	s.mu.Unlock()
 	if !loaded {
 		s.load(off)
@@ -131,7 +132,7 @@ func (s *source) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.restored, s.current, s.shown.interrupted = true, found, next != nil
+	s.restored, s.current, s.verified, s.shown.interrupted = true, found, configured, next != nil
 	s.fresh = next != nil || found == nil && len(s.extra) > 0 || found != nil && s.ran.Order != found.digest
 	if next != nil {
 		s.log.Warn("the run of an order was interrupted")
@@ -142,16 +143,20 @@ func (s *source) restore(ctx context.Context) error {
 	return nil
 }
 
-// reverify verifies the order that runs with another configuration. One that is refused does not run any more; what it has
+// reverify verifies the order that runs, once with each configuration. One that is refused does not run any more; what it has
 // put on the machine stays there.
 func (s *source) reverify(ctx context.Context) {
 	s.keeping.Lock()
 	defer s.keeping.Unlock()
 	s.mu.Lock()
-	current := s.current
-	s.restored = s.restored && !s.held // what was refused at the start may be taken now
+	current, configured := s.current, s.agent.configured.Load()
+	done := s.verified == configured
+	if !done {
+		s.verified = configured
+		s.restored = s.restored && !s.held // what was refused at the start may be taken now
+	}
 	s.mu.Unlock()
-	if current == nil {
+	if done || current == nil {
 		return
 	}
 	opened, reason, err := s.open(ctx, current.Raw(), byRestore, "")

@@ -106,7 +106,7 @@ func (s *source) stand(o *order, configured int64) {
 	if o == nil || s.current != nil && s.current.number >= o.number {
 		return // it does already, or a newer one
 	}
-	s.current, s.fresh, s.held, s.restored = o, true, false, true
+	s.current, s.verified, s.fresh, s.held, s.restored = o, configured, true, false, true
 	if s.agent.configured.Load() != configured {
 		s.tell(wakeAgain)
 	}
