@@ -130,6 +130,9 @@ func (s *source) triggered(ctx context.Context, j job) (Outcome, error) {
 
 // again runs what the source has, in its turn. It is false where there is nothing to run.
 func (s *source) again(ctx context.Context, j job) (Outcome, bool) {
+	if s.gone() {
+		return Outcome{}, false
+	}
 	s.reverify(ctx) // the loop may have waited for this turn, too
 	if err := s.restore(ctx); err != nil {
 		return Outcome{}, false

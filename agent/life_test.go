@@ -329,3 +329,37 @@ func TestAlerts(t *testing.T) {
 		t.Errorf("%d metrics are asked for", asked)
 	}
 }
+
+// TestGoneWhileItWaits: of a source that the configuration has no more, what runs runs on, and what waits for its turn does not run.
+func TestGoneWhileItWaits(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, map[string]*agent.Source{"web": {AllowPush: true, RunFrequency: 5 * time.Millisecond}, "other": {AllowPush: true}})
+	m.run()
+	push := func(raw []byte) (ended chan error) {
+		ended = make(chan error, 1)
+		go func() {
+			_, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: raw})
+			ended <- err
+		}()
+		return ended
+	}
+	now := time.Now()
+	slow := "{ id: 'slow', always: true, change: 'echo 1 >begun; until test -e go; do sleep 0.02; done' }"
+	first := push(m.sign(now, file("a", "1"), slow))
+	m.await("begun", "1")
+	second := push(m.sign(now, file("b", "1")))
+	awaitFor(t, "the second waits, and a repair", func() bool { return strings.Contains(m.metrics(), "\nwrit_agent_waiting_runs{source=\"web\"} 2\n") })
+	c := m.config
+	c.Sources = map[string]*agent.Source{"other": m.config.Sources["other"]}
+	must(t, m.agent.Reload(c))
+	m.touch("go")
+	must(t, <-first)
+	if err := <-second; !errors.Is(err, agent.ErrRefused) {
+		t.Error(err)
+	}
+	must(t, m.agent.Reload(m.config)) // it is back, and goes on with what it had
+	awaitFor(t, "it is back", func() bool { s := m.status("web"); return s.Order != nil })
+	if got := m.trace(); !strings.HasPrefix(got, "a check, a change") || strings.Contains(got, "b check") {
+		t.Error(got)
+	}
+}

@@ -80,7 +80,9 @@ func (s *source) pullFrom(ctx context.Context, path string) (pulled, error) {
 		}
 	}()
 	if now := s.agent.configured.Load(); now != configured { // while it waited: its key may have been taken out
-		configured = now
+		if configured = now; s.gone() {
+			return p, errGone
+		}
 		if opened, _, err = s.open(ctx, body, byPull, p.path); err != nil {
 			return p, err
 		}

@@ -87,6 +87,9 @@ func (a *Agent) Push(ctx context.Context, p Push) (Outcome, error) {
 
 // admit verifies an order that is pushed, if any may be.
 func (s *source) admit(ctx context.Context, p Push) (pattern.Opened, error) {
+	if s.gone() {
+		return pattern.Opened{}, ErrRefused
+	}
 	if !s.settings().AllowPush {
 		s.refuse(refusal{reason: reasonPushOff, by: byPush, from: p.RemoteAddr, err: errors.New("orders may not be pushed to it: allowPush is false")})
 		return pattern.Opened{}, ErrRefused

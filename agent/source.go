@@ -73,6 +73,11 @@ func (s *source) settings() Source {
 	return s.config
 }
 
+// gone says whether the configuration has the source no more: what waited for its turn does not run then.
+func (s *source) gone() bool { return s.agent.source(s.name) != s }
+
+var errGone = errors.New("the configuration has this source no more")
+
 // signer says whose order it is; nil: nobody's.
 func (o *order) signer() *record.Signer {
 	if o == nil {
