@@ -42,8 +42,8 @@ func (r *Runtime) Probe(ctx context.Context) error {
 	}
 	err := errors.Join(problems...)
 	if errors.Is(err, io.EOF) { // the first process in the container said nothing: it was not even started
-		if interpreter := interpreterOf(r.config.Self); interpreter != "" {
-			return &LinkedError{Path: r.config.Self, Interpreter: interpreter}
+		if interpreter := interpreterOf(r.player); interpreter != "" {
+			return &LinkedError{Path: r.player, Interpreter: interpreter}
 		}
 	}
 	return err

@@ -35,12 +35,18 @@ func Main(args []string) (status int, played bool) {
 	if len(args) != 2 || filepath.Base(args[0]) != childName {
 		return 0, false
 	}
-	runtime.LockOSThread() // whose priority the parent has lowered
+	runtime.LockOSThread()
+	lower(0) // this thread, should it not be the one that the parent has lowered
 	if err := generate(key.Algorithm(args[1])); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1, true
 	}
 	return 0, true
+}
+
+// lower has a thread run only while nothing else wants to. Where that is not allowed it shares.
+func lower(thread int) {
+	_ = unix.SchedSetAttr(thread, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE, Nice: 19}, 0)
 }
 
 func generate(algorithm key.Algorithm) error {
@@ -80,7 +86,7 @@ func fromChild(ctx context.Context, algorithm key.Algorithm) (key.Private, error
 	if err := child.Start(); err != nil {
 		return key.Private{}, err
 	}
-	_ = unix.SchedSetAttr(child.Process.Pid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE, Nice: 19}, 0) // without it the server shares
+	lower(child.Process.Pid) // its start, too
 	err := child.Wait()
 	defer clear(text.Bytes())
 	if err != nil {
