@@ -126,16 +126,38 @@ func (s *source) receive(ctx context.Context, opened pattern.Opened, j job) (Out
 		}
 		return s.run(ctx, &order{Opened: opened, digest: opened.Order().Bundle.Digest(), number: unkept}, j), nil
 	}
-	o, err := s.take(opened, j.by, j.from)
-	if err != nil {
-		return Outcome{}, err
+	o := s.standing(opened)
+	taken := o == nil
+	if taken {
+		var err error
+		if o, err = s.take(opened, j.by, j.from); err != nil {
+			return Outcome{}, err
+		}
 	}
 	out := s.run(ctx, o, j)
 	if errors.As(out.Err, new(*RenderError)) {
 		s.refuse(refusal{reason: reasonRender, by: j.by, from: j.from, issued: int64(opened.Order().IssuedAt), err: out.Err})
-		out.Err = errors.Join(out.Err, s.giveUp(o))
+		if taken {
+			out.Err = errors.Join(out.Err, s.giveUp(o))
+		}
 	}
 	return out, nil
+}
+
+// standing is the order that the source has, where it is this very token, has run to its end, and is all that is on the machine:
+// there is nothing new to write down. Nil: take it.
+func (s *source) standing(opened pattern.Opened) *order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, mark := s.current, s.shown.mark
+	switch {
+	case o == nil || !o.ran || o.next || o.number != s.taken || s.held || s.fresh || s.unsaved:
+	case s.ran.Order != o.digest || len(s.ran.Left)+len(s.extra)+len(s.flying) > 0:
+	case mark == nil || mark.Lowered || mark.Broken || mark.IssuedAt != int64(o.Order().IssuedAt):
+	case string(o.Raw()) == string(opened.Raw()):
+		return o
+	}
+	return nil
 }
 
 // unkept is the number of an order that is not the source's.

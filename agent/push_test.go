@@ -3,7 +3,11 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -147,4 +151,41 @@ func TestPushCheck(t *testing.T) {
 	m.restart(stop)
 	m.settled("web")
 	m.ran("after a restart", "a check")
+}
+
+// TestSamePush: the very token that a source has runs again, and nothing is written of it; where something is yet to be put
+// right, it is taken as any other.
+func TestSamePush(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, pushed())
+	stop := m.run()
+	raw := m.sign(time.Now(), file("a", "1"), `{ id: 'say', always: true, change: 'touch said' }`)
+	m.push(raw)
+	stamps := func() string {
+		var all []string
+		for _, suffix := range []string{".jwt", ".mark", ".ran"} {
+			info, err := os.Stat(filepath.Join(m.state, "web"+suffix))
+			must(t, err)
+			all = append(all, fmt.Sprint(info.Sys().(*syscall.Stat_t).Ino))
+		}
+		return strings.Join(all, " ")
+	}
+	before := stamps()
+	must(t, os.Remove(filepath.Join(m.dir, "a")))
+	must(t, os.Remove(filepath.Join(m.dir, "said")))
+	if out := m.push(raw); out.Err != nil || strings.Join(out.Result.IDs(command.Changed), " ") != "a say" {
+		t.Errorf("the same again: %+v", out)
+	}
+	if after := stamps(); after != before {
+		t.Errorf("written anew: %s, before %s", after, before)
+	}
+	m.restart(stop)
+	if out := m.push(raw); out.Err != nil || strings.Join(out.Result.IDs(command.Changed), " ") != "say" {
+		t.Errorf("after a start: %+v", out)
+	}
+	_, err := m.agent.Accept(agent.Accept{Source: "web", To: time.Now().Add(-time.Hour)}, "test")
+	must(t, err)
+	if out := m.push(raw); out.Err != nil || m.status("web").Mark.Lowered {
+		t.Errorf("with a lowered mark: %+v, %+v", out, m.status("web").Mark)
+	}
 }
