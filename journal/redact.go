@@ -202,16 +202,14 @@ func (r *Redactor) candidate(text string, at int) int {
 	if len(r.forms) == 0 || len(text)-at < minSecret {
 		return -1
 	}
-	next := beginning(text[at:])
-	for i := at + minSecret; ; i++ {
-		if h := hash(next); r.starts[h>>3]&(1<<(h&7)) != 0 {
-			return i - minSecret
-		}
-		if i == len(text) {
-			return -1
-		}
+	next := beginning(text[at:]) >> 8
+	for i := at + minSecret - 1; i < len(text); i++ {
 		next = next<<8 | uint32(text[i])
+		if h := hash(next); r.starts[h>>3]&(1<<(h&7)) != 0 {
+			return i - minSecret + 1
+		}
 	}
+	return -1
 }
 
 // longestAt is the length of the longest form that text begins with.

@@ -37,15 +37,25 @@ func sanitize(text string, colour bool) string {
 
 // harmless tells, fast, that a text has nothing of that; it may say false of one that has not.
 func harmless(text string) bool {
-	const firstOfC1, firstOfDirections = 0xc2, 0xe2 // U+0080 to U+009F are C2 80 to C2 9F, U+2000 to U+207F are E2 80 and E2 81
 	for i := range len(text) {
-		b := text[i]
-		if b < ' ' && b != '\t' || b == 0x7f || b == firstOfC1 || b == firstOfDirections && i+1 < len(text) && text[i+1] <= 0x81 {
+		if b := text[i]; suspicious[b] && (b != firstOfDirections || i+1 < len(text) && text[i+1] <= 0x81) {
 			return false
 		}
 	}
 	return true
 }
+
+// U+0080 to U+009F are C2 80 to C2 9F, U+2000 to U+207F are E2 80 and E2 81.
+const firstOfC1, firstOfDirections = 0xc2, 0xe2
+
+// suspicious are the bytes that what has to be left out is of, or begins with.
+var suspicious = func() (is [256]bool) {
+	for b := range byte(' ') {
+		is[b] = b != '\t'
+	}
+	is[0x7f], is[firstOfC1], is[firstOfDirections] = true, true, true
+	return is
+}()
 
 // control tells control characters, of C0 and C1 alike, and those of the direction of text.
 func control(r rune) bool {
