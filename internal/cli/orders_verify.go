@@ -68,7 +68,11 @@ func (a *app) verification(ctx context.Context, cmd *cobra.Command, o *orders, f
 		}
 		return v, required, nil, nil
 	}
-	keys, err := remote.ResolveKeys(ctx, values, remote.Options{File: func(name string) ([]byte, error) {
+	client, err := keyClient(o.config)
+	if err != nil {
+		return v, required, nil, err
+	}
+	keys, err := remote.ResolveKeys(ctx, values, remote.Options{Client: client, File: func(name string) ([]byte, error) {
 		if file := o.config.File(); file != "" && len(f.keys) == 0 && !filepath.IsAbs(name) {
 			name = filepath.Join(filepath.Dir(file), name) // as every path in the configuration
 		}

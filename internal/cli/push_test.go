@@ -61,8 +61,12 @@ END
 		until grep -qs 'writ: ready' agent.log; do sleep 0.1; done
 		writ push web %[6]s/web.jwt --host 127.0.0.1:%[1]s || echo "push: exit status $?"
 		writ push web %[6]s/web.jwt --host 127.0.0.1:%[1]s -x httpClient.serverCAs=%[5]s && echo 'push: well'
+		cp signing.pub %[6]s/keys.pub
+		writ show %[6]s/web.jwt -x 'run.verifyKeys=["%[4]s/keys.pub"]' >shown 2>&1 || echo "show: exit status $?"
+		writ show %[6]s/web.jwt -x 'run.verifyKeys=["%[4]s/keys.pub"]' -x httpClient.tlsSkipVerify=true >shown 2>&1 || echo "skipping: exit status $?"
+		writ show %[6]s/web.jwt -x 'run.verifyKeys=["%[4]s/keys.pub"]' -x httpClient.serverCAs=%[5]s | grep -x verified && echo 'show: well'
 		kill %%1 && wait`, program.FreePort(t), certificate, private, shop.URL, authority.File, directory))
-	for _, want := range []string{"x509: certificate signed by unknown authority", "pull: exit status 2", "pull: well", "push: exit status 2", "push: well", "/a | it runs", "the server's certificate is signed by unknown authority"} {
+	for _, want := range []string{"x509: certificate signed by unknown authority", "pull: exit status 2", "pull: well", "push: exit status 2", "push: well", "/a | it runs", "the server's certificate is signed by unknown authority", "show: exit status", "skipping: exit status", "show: well"} {
 		if !strings.Contains(output, want) {
 			t.Errorf("no %q in\n%s", want, output)
 		}

@@ -111,7 +111,7 @@ func restrained(c *http.Client) *http.Client {
 		c = &http.Client{Timeout: timeout}
 	}
 	client := *c
-	client.Jar = nil
+	client.Jar, client.Timeout = nil, orDefault(client.Timeout, timeout)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client
 }
