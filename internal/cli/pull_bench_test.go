@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/internal/ratio"
 	"github.com/writ-run/writ/test/nginxtest"
@@ -21,6 +22,8 @@ import (
 const (
 	pullers = 2000
 	atOnce  = 32 // of them ask at one moment
+
+	roundTime = 20 * time.Second // is more than any round takes
 )
 
 // BenchmarkPull has two thousand agents, each over a connection of its own, ask for an order that is as it was: at least 0.5 x
@@ -50,7 +53,14 @@ func BenchmarkPull(b *testing.B) {
 		keepalive_requests 1000000000;
 		default_type application/jwt;
 		server { listen LISTEN; root .; }`)
-	ratio.Run(b, 2, unchanged(b, nginx.Address), unchanged(b, address))
+	floor := unchanged(b, nginx.Address)
+	ratio.Run(b, 2, func() error {
+		err := floor()
+		if errors.Is(err, os.ErrDeadlineExceeded) { // seen about once in fifty runs: its workers wait, and what they wait for is there
+			b.Skipf("nginx does not answer: %v", err)
+		}
+		return err
+	}, unchanged(b, address))
 	b.ReportMetric(pullers, "requests/op")
 }
 
@@ -68,15 +78,46 @@ func unchanged(b *testing.B, address string) func() error {
 		b.Fatalf("%s: %d bytes, %v", address, len(body), err)
 	}
 	request := fmt.Appendf(nil, "GET /orders/web.jwt HTTP/1.1\r\nHost: %s\r\nUser-Agent: Go-http-client/1.1\r\nAccept: application/jwt, text/plain, */*;q=0.1\r\nIf-None-Match: %s\r\nAccept-Encoding: gzip\r\n\r\n", address, answer.Header.Get("ETag"))
+	buffer := make([]byte, 4<<10)
+	read := func(conn net.Conn) error {
+		n := 0
+		for !bytes.HasSuffix(buffer[:n], []byte("\r\n\r\n")) {
+			more, err := conn.Read(buffer[n:])
+			if err != nil {
+				return err
+			}
+			n += more
+		}
+		if !bytes.HasPrefix(buffer, []byte("HTTP/1.1 304 ")) {
+			return fmt.Errorf("%s answered %q", address, buffer[:n])
+		}
+		return nil
+	}
 	conns := make([]net.Conn, pullers)
 	for i := range conns {
 		if conns[i], err = net.Dial("tcp", address); err != nil {
 			b.Fatal(err)
 		}
+		if err := conns[i].SetDeadline(time.Now().Add(roundTime)); err != nil {
+			b.Fatal(err)
+		}
 		b.Cleanup(func() { conns[i].Close() })
+		// Answered once, it has been accepted: of two thousand at once some would be dropped from the queue, and wait for a minute.
+		if _, err := conns[i].Write(request); err != nil {
+			b.Fatal(err)
+		}
+		if err := read(conns[i]); errors.Is(err, os.ErrDeadlineExceeded) {
+			b.Skipf("%s does not answer: %v", address, err)
+		} else if err != nil {
+			b.Fatal(err)
+		}
 	}
-	buffer := make([]byte, 4<<10)
 	return func() error {
+		for _, conn := range conns {
+			if err := conn.SetDeadline(time.Now().Add(roundTime)); err != nil {
+				return err
+			}
+		}
 		for at := 0; at < pullers; at += atOnce {
 			some := conns[at:min(pullers, at+atOnce)]
 			for _, conn := range some {
@@ -85,16 +126,8 @@ func unchanged(b *testing.B, address string) func() error {
 				}
 			}
 			for _, conn := range some {
-				n := 0
-				for !bytes.HasSuffix(buffer[:n], []byte("\r\n\r\n")) {
-					more, err := conn.Read(buffer[n:])
-					if err != nil {
-						return err
-					}
-					n += more
-				}
-				if !bytes.HasPrefix(buffer, []byte("HTTP/1.1 304 ")) {
-					return fmt.Errorf("%s answered %q", address, buffer[:n])
+				if err := read(conn); err != nil {
+					return err
 				}
 			}
 		}
