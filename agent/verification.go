@@ -12,7 +12,7 @@ import (
 // Verification is what an order has to pass.
 type Verification struct {
 	JWTRule        string        // expression over the order's claims that has to hold; empty: none
-	VerifyCommands command.List  // print the order as the event jwt where they have verified it; in place of keys
+	VerifyCommands command.List  // print the order as the event jwt where they have verified it; in place of keys; nil: not said
 	VerifyExec     *command.Exec // of VerifyCommands, in place of the main one; nil: the main one
 	VerifyKeys     []Secret      // keys in any form: text, PEM, JWK; nil: not said, empty: none is trusted
 }

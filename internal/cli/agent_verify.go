@@ -56,7 +56,7 @@ func (v *sourceVerifier) refresh(ctx context.Context) error {
 	v.fixed = true
 	said, _ := v.orders.of.Within(v.orders.config.Run.Verification)
 	for _, k := range said.VerifyKeys {
-		if reference, err := remote.ParseReference(string(k)); err == nil && reference.Fetched() && said.VerifyCommands == nil {
+		if reference, err := remote.ParseReference(string(k)); err == nil && reference.Fetched() && len(said.VerifyCommands) == 0 {
 			v.fixed = false
 		}
 	}

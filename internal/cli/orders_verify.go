@@ -62,7 +62,7 @@ func (a *app) verification(ctx context.Context, cmd *cobra.Command, o *orders, f
 		v.Rules = []policy.Rule{rule}
 	}
 	required = said.Required()
-	if said.VerifyCommands != nil {
+	if len(said.VerifyCommands) > 0 { // a list of none only asks for verification
 		v.Commands = func(ctx context.Context, raw string) (string, error) {
 			return o.askCommands(ctx, "verifyCommands", said.VerifyCommands, said.VerifyExec, "ETCHA_JWT", raw)
 		}

@@ -37,7 +37,7 @@ func agentFields() []field {
 		{key: "run.systemMetricsKey", what: "text", text: true, pointer: func(c *Config, _ []string) any { return &c.Run.MetricsKey }},
 		{key: "run.timeoutPush", what: aDuration, text: true, pointer: func(c *Config, _ []string) any { return &form.Duration{To: &c.Run.PushTimeout} }},
 		{key: "run.timeoutWebhook", what: aDuration, text: true, pointer: func(c *Config, _ []string) any { return &form.Duration{To: &c.Run.WebhookTimeout} }},
-		{key: "run.verifyCommands", what: "a list of Commands", pointer: func(c *Config, _ []string) any { return &c.Run.VerifyCommands }},
+		{key: "run.verifyCommands", what: "a list of Commands", pointer: func(c *Config, _ []string) any { return &form.Commands{To: &c.Run.VerifyCommands} }},
 		{key: "run.verifyKeys", what: "a list of keys", pointer: func(c *Config, _ []string) any { return &form.Keys{To: &c.Run.VerifyKeys} }},
 		{key: "run.jwtFilters", loose: true, refused: useRule},
 
@@ -92,7 +92,7 @@ func sourceFields() []field {
 	add(field{key: "runMulti", what: "true or false"}, func(s *agent.Source) any { return &s.RunMulti })
 	add(field{key: "triggerOnly", what: "true or false"}, func(s *agent.Source) any { return &s.TriggerOnly })
 	add(field{key: "vars.*", what: "any value", loose: true, pointer: func(c *Config, n []string) any { return &form.Entry[any]{In: &source(c, n).Vars, Name: n[1]} }}, nil)
-	add(field{key: "verifyCommands", what: "a list of Commands"}, func(s *agent.Source) any { return &s.VerifyCommands })
+	add(field{key: "verifyCommands", what: "a list of Commands"}, func(s *agent.Source) any { return &form.Commands{To: &s.VerifyCommands} })
 	add(field{key: "verifyKeys", what: "a list of keys"}, func(s *agent.Source) any { return &form.Keys{To: &s.VerifyKeys} })
 	add(field{key: "webhookPaths", what: "a list of paths"}, func(s *agent.Source) any { return &s.WebhookPaths })
 	add(field{key: "webhookSecrets", what: "a list of texts"}, func(s *agent.Source) any { return &form.Secrets{To: &s.Webhooks.Secrets} })

@@ -15,6 +15,7 @@ import (
 
 	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/agent/pull"
+	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/internal/period"
 	"github.com/writ-run/writ/internal/strict"
 )
@@ -201,6 +202,24 @@ func (k *Keys) UnmarshalJSONFrom(from *jsontext.Decoder) error {
 	*k.To = found
 	return nil
 }
+
+// Commands is a list of Commands that counts where it is there, and empty.
+type Commands struct{ To *command.List }
+
+// UnmarshalJSONFrom reads it.
+func (c *Commands) UnmarshalJSONFrom(from *jsontext.Decoder) error {
+	isList := from.PeekKind() == '['
+	if err := c.To.UnmarshalJSONFrom(from); err != nil {
+		return err
+	}
+	if isList && *c.To == nil {
+		*c.To = command.List{}
+	}
+	return nil
+}
+
+// Shown is the list.
+func (c *Commands) Shown() any { return *c.To }
 
 func flatten(value jsontext.Value, path string, into *[]agent.Secret) error {
 	switch value.Kind() {
