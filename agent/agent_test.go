@@ -218,6 +218,16 @@ func (m *machine) push(raw []byte) agent.Outcome {
 	return out
 }
 
+// pushing pushes to web, and tells when that is over.
+func (m *machine) pushing(raw []byte) (ended chan error) {
+	ended = make(chan error, 1)
+	go func() {
+		_, err := m.agent.Push(m.t.Context(), agent.Push{Source: "web", Token: raw})
+		ended <- err
+	}()
+	return ended
+}
+
 // trace is what ran since it was asked for last.
 func (m *machine) trace() string {
 	m.t.Helper()

@@ -335,19 +335,11 @@ func TestGoneWhileItWaits(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, map[string]*agent.Source{"web": {AllowPush: true, RunFrequency: 5 * time.Millisecond}, "other": {AllowPush: true}})
 	m.run()
-	push := func(raw []byte) (ended chan error) {
-		ended = make(chan error, 1)
-		go func() {
-			_, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: raw})
-			ended <- err
-		}()
-		return ended
-	}
 	now := time.Now()
 	slow := "{ id: 'slow', always: true, change: 'echo 1 >begun; until test -e go; do sleep 0.02; done' }"
-	first := push(m.sign(now, file("a", "1"), slow))
+	first := m.pushing(m.sign(now, file("a", "1"), slow))
 	m.await("begun", "1")
-	second := push(m.sign(now, file("b", "1")))
+	second := m.pushing(m.sign(now, file("b", "1")))
 	awaitFor(t, "the second waits, and a repair", func() bool { return strings.Contains(m.metrics(), "\nwrit_agent_waiting_runs{source=\"web\"} 2\n") })
 	c := m.config
 	c.Sources = map[string]*agent.Source{"other": m.config.Sources["other"]}

@@ -103,18 +103,10 @@ func TestStolenKeyWaits(t *testing.T) {
 		return m.open(ctx, source, raw)
 	}
 	m.run()
-	push := func(raw []byte) (ended chan error) {
-		ended = make(chan error, 1)
-		go func() {
-			_, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: raw})
-			ended <- err
-		}()
-		return ended
-	}
 	now := time.Now()
-	first := push(m.sign(now, "{ id: 'slow', always: true, change: 'echo 1 >begun; until test -e go; do sleep 0.02; done' }"))
+	first := m.pushing(m.sign(now, "{ id: 'slow', always: true, change: 'echo 1 >begun; until test -e go; do sleep 0.02; done' }"))
 	m.await("begun", "1")
-	his := push(m.sign(now, file("evil", "1")))
+	his := m.pushing(m.sign(now, file("evil", "1")))
 	awaitFor(t, "his order is verified", func() bool { return opened.Load() >= 2 })
 	m.trust(ours.Public())
 	must(t, m.agent.Reload(m.config))
