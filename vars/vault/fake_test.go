@@ -30,8 +30,16 @@ func fakeVault(t *testing.T, handle http.HandlerFunc) *httptest.Server {
 	return server
 }
 
+// quick is a source that tries again at once. It has the time for all attempts also where each of them takes long.
 func quick(url string) map[string]any {
-	return map[string]any{"url": url, "auth_type": "jwt", "auth_role": "r", "auth_retry_initial": "1ms", "auth_retry_max": "20ms"}
+	return map[string]any{"url": url, "auth_type": "jwt", "auth_role": "r", "auth_retry_initial": "1ms", "auth_retry_max": "1m"}
+}
+
+// atOnce is a clock whose pauses are over when they begin.
+func atOnce(time.Duration) <-chan time.Time {
+	now := make(chan time.Time, 1)
+	now <- time.Time{}
+	return now
 }
 
 // Whatever a server answers, the error is one of four, says what happened, and holds no token.
@@ -95,11 +103,11 @@ func TestBadAnswers(t *testing.T) {
 					t.Cleanup(server.Close)
 					want = test.login
 				}
-				kind := Kind{}
+				kind, config := Kind{After: atOnce}, quick(server.URL)
 				if test.name == "nothing" {
-					kind.Timeout = 100 * time.Millisecond
+					kind.Timeout, config["auth_retry_max"] = 100*time.Millisecond, "20ms"
 				}
-				o := open(t, kind, workloadtest.New(t), quick(server.URL))
+				o := open(t, kind, workloadtest.New(t), config)
 				_, err := o.get(t, "x")
 				checkKind(t, err, want)
 				if !strings.Contains(err.Error(), test.want) && !(test.name == "403" && strings.Contains(err.Error(), "status 403")) {
@@ -126,7 +134,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	o := open(t, Kind{}, workloadtest.New(t), quick("http://"+address))
+	o := open(t, Kind{After: atOnce}, workloadtest.New(t), quick("http://"+address))
 	_, err = o.get(t, "x")
 	checkKind(t, err, new(*vars.UnreachableError))
 	if !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), "attempts") {
@@ -158,9 +166,7 @@ func TestAFailureThatPassesIsRetried(t *testing.T) {
 		lock.Lock()
 		defer lock.Unlock()
 		pauses = append(pauses, d)
-		now := make(chan time.Time, 1)
-		now <- time.Time{}
-		return now
+		return atOnce(d)
 	}}
 	value, err := open(t, kind, workloadtest.New(t), config).get(t, "x")
 	if err != nil || value != "well" {
