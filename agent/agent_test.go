@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait for a condition: far more than any machine needs.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // machine is one with an agent: its Commands run in dir, and note in the file trace what they do.
 type machine struct {
@@ -87,7 +87,7 @@ func newMachine(t testing.TB, sources map[string]*agent.Source) *machine {
 
 func (m *machine) configure(sources map[string]*agent.Source) {
 	m.config = agent.Config{
-		Run:     agent.Run{StateDir: m.state, PushTimeout: time.Minute, WebhookTimeout: time.Minute},
+		Run:     agent.Run{StateDir: m.state, PushTimeout: patience, WebhookTimeout: patience},
 		Sources: sources, Open: m.open, Work: m.work, Now: m.now,
 		Log: slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

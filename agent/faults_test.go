@@ -163,15 +163,7 @@ func killed(t *testing.T) (m *machine, path string) {
 	m.place(path, m.sign(now.Add(-2*time.Hour), file("a", "1"), slow, file("b", "1")))
 	kill(t, directory, func() bool { _, err := os.Stat(filepath.Join(m.dir, "began")); return err == nil })
 	m.ran("until it was killed", "old check, old change, old check, old check, old remove, a check, a change")
-	t0 := time.Now()
-	awaitFor(t, "its Command is killed, too", func() bool {
-		if time.Since(t0) > 5*time.Second {
-			text, _ := os.ReadFile(filepath.Join(m.dir, "pid"))
-			out, _ := exec.Command("sh", "-c", "cat /proc/"+strings.TrimSpace(string(text))+"/status; ps -ef | grep -v kthread | tail -30").CombinedOutput()
-			t.Fatalf("%q %s", text, out)
-		}
-		return !runs(filepath.Join(m.dir, "pid"))
-	})
+	awaitFor(t, "its Command is killed, too", func() bool { return !runs(filepath.Join(m.dir, "pid")) })
 	m.gone("pid")
 	m.gone("began")
 	return m, path
@@ -400,13 +392,15 @@ func TestRefusalsFlood(t *testing.T) {
 	if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: m.sign(old, file("b", "1"))}); !errors.As(err, new(*agent.OlderError)) {
 		t.Error(err)
 	}
+	begun := time.Now()
 	for i := range 1000 {
 		if _, err := m.agent.Push(t.Context(), agent.Push{Source: "web", Token: []byte("x"), RemoteAddr: fmt.Sprint("192.0.2.1:", i)}); !errors.Is(err, agent.ErrRefused) {
 			t.Fatal(err)
 		}
 	}
-	if n := strings.Count(m.log.String(), "msg=refused"); n > 500 || n < 50 {
-		t.Errorf("%d lines in the log", n)
+	most := 110 + 10*int(time.Since(begun).Seconds()) // a hundred at once, and ten a second
+	if n := strings.Count(m.log.String(), "msg=refused"); n > most || n < 50 {
+		t.Errorf("%d lines in the log; want at most %d", n, most)
 	}
 	if n := len(m.status("web").Refusals); n > 10 {
 		t.Errorf("%d are remembered", n)

@@ -3,9 +3,11 @@ package agent_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,23 +16,9 @@ import (
 	"github.com/writ-run/writ/test/nginxtest"
 )
 
-// TestBehindNginx pushes through Debian's nginx, under a path of the proxy's own: what a Command prints comes through while
-// it runs, a silent one outlasts the proxy's patience, and the agent knows who asked the proxy.
-func TestBehindNginx(t *testing.T) {
-	t.Parallel()
-	printed, quiet := make(chan struct{}), make(chan struct{})
-	r := &receiver{run: func(_ context.Context, p agent.Push) (agent.Outcome, error) {
-		if p.Sink != nil {
-			must(t, p.Sink.Append(journal.Entry{Kind: journal.Output, Text: "one"}))
-			<-printed
-			<-quiet
-		}
-		return changed("a", "b"), nil
-	}}
-	f := newHurriedFront(t, r, 30*time.Second, 100*time.Millisecond, func(c *agent.ServerConfig) {
-		c.HTTP.TrustedProxies = []string{"127.0.0.2"}
-		c.HTTP.RateLimit = agent.Rate{Requests: 20, Per: time.Hour}
-	})
+// behindNginx is what sends an order through Debian's nginx, under a path of the proxy's own, to a server that trusts it.
+func behindNginx(t *testing.T, f *front, limit time.Duration) (push func(header ...string) (*http.Response, error)) {
+	t.Helper()
 	proxy := nginxtest.Start(t, t.TempDir(), `
 		server {
 			listen LISTEN;
@@ -39,46 +27,89 @@ func TestBehindNginx(t *testing.T) {
 				proxy_bind 127.0.0.2;
 				proxy_http_version 1.1;
 				proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-				proxy_read_timeout 3s;
+				proxy_read_timeout `+fmt.Sprint(int(limit.Seconds()))+`s;
 				client_max_body_size 64m;
 			}
 		}`)
-	url := "http://" + proxy.Address + "/server1/etcha/v1/push/web"
-	push := func(header ...string) *http.Response {
-		request, err := http.NewRequest("POST", url, strings.NewReader("good"))
+	return func(header ...string) (*http.Response, error) {
+		request, err := http.NewRequest("POST", "http://"+proxy.Address+"/server1/etcha/v1/push/web", strings.NewReader("good"))
 		must(t, err)
 		for i := 0; i < len(header); i += 2 {
 			request.Header.Set(header[i], header[i+1])
 		}
 		answer, err := http.DefaultClient.Do(request)
-		must(t, err)
-		t.Cleanup(func() { answer.Body.Close() })
-		return answer
+		if err == nil {
+			t.Cleanup(func() { answer.Body.Close() })
+		}
+		return answer, err
 	}
-	answer := push("Accept", "text/event-stream")
+}
+
+func trusting(c *agent.ServerConfig) { c.HTTP.TrustedProxies = []string{"127.0.0.2"} }
+
+// TestBehindNginx pushes through nginx: what a Command prints comes through while it runs, and a silent one outlasts the
+// proxy's patience, of which there is more where the machine is so slow that the agent itself is silent for as long.
+func TestBehindNginx(t *testing.T) {
+	t.Parallel()
+	for limit := 3 * time.Second; ; limit *= 4 {
+		err := silentRun(t, limit)
+		if err == nil {
+			return
+		}
+		if limit > time.Minute/2 {
+			t.Fatal(err)
+		}
+		t.Logf("within %s: %v", limit, err)
+	}
+}
+
+// silentRun pushes an order whose Command prints a line, and then nothing for longer than nginx waits for more.
+func silentRun(t *testing.T, limit time.Duration) error {
+	over := make(chan struct{})
+	end := sync.OnceFunc(func() { close(over) })
+	defer end()
+	f := newHurriedFront(t, &receiver{run: func(_ context.Context, p agent.Push) (agent.Outcome, error) {
+		must(t, p.Sink.Append(journal.Entry{Kind: journal.Output, Text: "one"}))
+		<-over
+		return changed("a", "b"), nil
+	}}, patience, 100*time.Millisecond, trusting)
+	answer, err := behindNginx(t, f, limit)("Accept", "text/event-stream")
+	if err != nil {
+		return err
+	}
 	read := bufio.NewReader(answer.Body)
 	for line := ""; !strings.Contains(line, `"text":"one"`); {
-		var err error
-		line, err = read.ReadString('\n')
-		must(t, err)
-	}
-	close(printed)
-	for range 80 { // four seconds of signs of life, and the empty lines after them
-		line, err := read.ReadString('\n')
-		must(t, err)
-		if line != "\n" && !strings.HasPrefix(line, ":") {
-			t.Fatalf("%q", line)
+		if line, err = read.ReadString('\n'); err != nil {
+			return fmt.Errorf("%q, %v", line, err)
 		}
 	}
-	close(quiet)
-	rest, err := io.ReadAll(read)
-	must(t, err)
-	if at := strings.Index(string(rest), "event: result\ndata: "); at < 0 || decode(t, string(rest)[at+len("event: result\ndata: "):]).Status != 200 {
-		t.Errorf("%q", rest)
+	for range 20 * int(limit.Seconds()+1) { // a second more of signs of life than nginx waits, and the empty lines after them
+		line, err := read.ReadString('\n')
+		if err != nil || line != "\n" && !strings.HasPrefix(line, ":") {
+			return fmt.Errorf("%q, %v", line, err)
+		}
 	}
+	end()
+	rest, err := io.ReadAll(read)
+	at := strings.Index(string(rest), "event: result\ndata: ")
+	if err != nil || at < 0 || decode(t, string(rest)[at+len("event: result\ndata: "):]).Status != 200 {
+		return fmt.Errorf("%q, %v", rest, err)
+	}
+	return nil
+}
+
+// TestLimitBehindNginx: the agent knows who asked the proxy, and limits him.
+func TestLimitBehindNginx(t *testing.T) {
+	t.Parallel()
+	r, now := &receiver{}, time.Unix(1, 0)
+	f := newFront(t, r, trusting, func(c *agent.ServerConfig) {
+		c.HTTP.RateLimit, c.Now = agent.Rate{Requests: 20, Per: time.Hour}, func() time.Time { return now }
+	})
+	push := behindNginx(t, f, patience)
 	for i := range 25 {
-		answer := push("X-Forwarded-For", "203.0.113.9")
-		if want := i >= 19; (answer.StatusCode == http.StatusTooManyRequests) != want {
+		answer, err := push("X-Forwarded-For", "203.0.113.9")
+		must(t, err)
+		if want := i >= 20; (answer.StatusCode == http.StatusTooManyRequests) != want {
 			t.Errorf("request %d, forged: %s", i, answer.Status)
 		}
 	}

@@ -95,7 +95,7 @@ type front struct {
 // newFront serves the source web and the webhook /hook, with what the test changes of the configuration.
 func newFront(t testing.TB, r agent.Receiver, change ...func(*agent.ServerConfig)) *front {
 	t.Helper()
-	return newHurriedFront(t, r, 30*time.Second, 15*time.Second, change...)
+	return newHurriedFront(t, r, patience, patience, change...)
 }
 
 // newHurriedFront has other bounds than the usual.
@@ -126,7 +126,7 @@ func newHurriedFront(t testing.TB, r agent.Receiver, bound, beat time.Duration, 
 	f.client = &http.Client{Transport: transport}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := f.Close(ctx); err != nil {
 			t.Error(err)
