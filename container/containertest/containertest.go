@@ -2,7 +2,7 @@
 //
 // A runtime's test package calls Main from TestMain (a part of the suite kills a process of its own) and Run from a test:
 //
-//	var suite = containertest.Suite{New: func(base string) (container.Runtime, error) { ... }}
+//	var suite = containertest.Suite{New: func(base string, grace time.Duration) (container.Runtime, error) { ... }}
 //
 //	func TestMain(m *testing.M)         { os.Exit(containertest.Main(m, suite)) }
 //	func TestRuntime(t *testing.T)      { containertest.Run(t, suite) }
@@ -17,26 +17,31 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/writ-run/writ/container"
 )
 
-// patience is how long a condition may take that a working runtime meets at once.
-const patience = 30 * time.Second
+// patience bounds every wait for a condition: far more than any machine needs.
+const patience = 3 * time.Minute
+
+// Grace is the grace of a runtime that no test has wait for the end of one.
+const Grace = time.Second
 
 // secret is a variable of the caller's that no process may see.
 const secret = "CONTAINERTEST_SECRET"
 
 // Suite says which runtime is tested.
 type Suite struct {
-	New      func(base string) (container.Runtime, error) // with its files in base, which is missing or empty; a grace of a second or less
-	ReadOnly bool                                         // it keeps Mount.ReadOnly
-	Links    func() bool                                  // a file with several names stays one in a changed fork; nil: it does
-	Host     bool                                         // it starts processes of the machine itself: no volumes, no environment of its own, nothing to sweep
+	New      func(base string, grace time.Duration) (container.Runtime, error) // with its files in base, which is missing or empty
+	ReadOnly bool                                                              // it keeps Mount.ReadOnly
+	Links    func() bool                                                       // a file with several names stays one in a changed fork; nil: it does
+	Host     bool                                                              // it starts processes of the machine itself: no volumes, no environment of its own, nothing to sweep
 }
 
 // Main runs the tests of a runtime's package, or, in the child that Run starts, the part of a Writ that gets killed.
@@ -83,8 +88,11 @@ func Run(t *testing.T, s Suite) {
 		}
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
-			base := filepath.Join(t.TempDir(), "base")
-			runtime, err := s.New(base)
+			base, grace := filepath.Join(t.TempDir(), "base"), Grace
+			if part.name == "AbortGrace" { // a slow machine needs more
+				grace = patience
+			}
+			runtime, err := s.New(base, grace)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,16 +240,38 @@ func await(t *testing.T, what string, condition func() bool) {
 // its number is where it runs.
 func sleeper() string { return fmt.Sprintf("86%09d", rand.IntN(1e9)) }
 
-// sleeps says whether a process with this argument lives.
+// sleeps says whether a process with this argument lives. One that was killed does not, even if the kernel has not come to it
+// yet, as on a busy machine.
 func sleeps(number string) bool {
 	directories, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range directories {
 		data, _ := os.ReadFile(path) // empty for a zombie
-		if bytes.Contains(data, []byte("sleep\x00"+number)) {
+		if bytes.Contains(data, []byte("sleep\x00"+number)) && !killed(filepath.Dir(path)) {
 			return true
 		}
 	}
 	return false
+}
+
+// killed says whether a process has a SIGKILL before it (proc_pid_status(5), SigPnd and ShdPnd), or is exiting, or has (PF_EXITING
+// and PF_SIGNALED in the flags of proc_pid_stat(5)).
+func killed(directory string) bool {
+	status, _ := os.ReadFile(filepath.Join(directory, "status"))
+	for line := range strings.Lines(string(status)) {
+		var name string
+		var pending uint64
+		if _, err := fmt.Sscanf(line, "%s %x", &name, &pending); err == nil && (name == "SigPnd:" || name == "ShdPnd:") && pending>>(syscall.SIGKILL-1)&1 == 1 {
+			return true
+		}
+	}
+	stat, _ := os.ReadFile(filepath.Join(directory, "stat"))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from the third on
+	if len(fields) < 7 {
+		return true // it is no more
+	}
+	flags, _ := strconv.ParseUint(fields[6], 10, 64)
+	const exiting, signaled = 0x4, 0x400
+	return flags&(exiting|signaled) != 0
 }
 
 // wait is Wait with a limit, so that a runtime that hangs fails instead.

@@ -98,7 +98,7 @@ const victimBase = "CONTAINERTEST_VICTIM_BASE"
 // victim starts processes and says so; it never ends by itself.
 func victim(s Suite, base string) int {
 	ctx := context.Background()
-	runtime, err := s.New(base)
+	runtime, err := s.New(base, Grace)
 	if err != nil {
 		fmt.Println(err)
 		return 1

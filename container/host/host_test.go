@@ -22,8 +22,8 @@ import (
 	"github.com/writ-run/writ/container/host"
 )
 
-var suite = containertest.Suite{Host: true, New: func(string) (container.Runtime, error) {
-	return host.New(host.Config{KillGrace: time.Second})
+var suite = containertest.Suite{Host: true, New: func(_ string, grace time.Duration) (container.Runtime, error) {
+	return host.New(host.Config{KillGrace: grace})
 }}
 
 // victim names, in the environment, how long the processes sleep that a child of these tests starts before it is killed.
@@ -296,9 +296,9 @@ func TestNothingLeft(t *testing.T) {
 
 func await(t *testing.T, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("not within 30 s")
+			t.Fatal("not within three minutes")
 		}
 	}
 }

@@ -60,7 +60,7 @@ exec runc --root "$1" run --bundle "$2" "$3"`
 	if err := connect.Start(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		routes, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/route", command.Process.Pid))
 		if err != nil {
 			return err

@@ -32,7 +32,7 @@ func TestNewerRuntime(t *testing.T) {
 		t.Skipf("runc cannot be built here (it needs cgo and libseccomp): %v", err)
 	}
 	newer := suite
-	newer.New = func(base string) (container.Runtime, error) {
+	newer.New = func(base string, grace time.Duration) (container.Runtime, error) {
 		self, err := staticWrit()
 		if err != nil {
 			return nil, err
@@ -41,7 +41,7 @@ func TestNewerRuntime(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		return oci.New(oci.Config{BaseDir: base, Command: path, Self: self, Own: image, KillGrace: time.Second, Network: oci.Host})
+		return oci.New(oci.Config{BaseDir: base, Command: path, Self: self, Own: image, KillGrace: grace, Network: oci.Host})
 	}
 	containertest.Run(t, newer)
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/writ-run/writ/internal/scratch"
 )
 
-var suite = containertest.Suite{ReadOnly: true, Links: func() bool { return os.Geteuid() == 0 }, New: func(base string) (container.Runtime, error) {
+var suite = containertest.Suite{ReadOnly: true, Links: func() bool { return os.Geteuid() == 0 }, New: func(base string, grace time.Duration) (container.Runtime, error) {
 	self, err := staticWrit()
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ var suite = containertest.Suite{ReadOnly: true, Links: func() bool { return os.G
 	if err != nil {
 		return nil, err
 	}
-	return oci.New(oci.Config{BaseDir: base, Self: self, Own: image, KillGrace: time.Second, Network: oci.Host})
+	return oci.New(oci.Config{BaseDir: base, Self: self, Own: image, KillGrace: grace, Network: oci.Host})
 }}
 
 func TestMain(m *testing.M) {

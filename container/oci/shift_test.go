@@ -105,8 +105,8 @@ func TestWithoutIDMaps(t *testing.T) {
 func TestBeforeIDMaps(t *testing.T) {
 	needMounts(t)
 	old := suite
-	old.New = func(base string) (container.Runtime, error) {
-		r, err := suite.New(base)
+	old.New = func(base string, grace time.Duration) (container.Runtime, error) {
+		r, err := suite.New(base, grace)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/container/containertest"
 	"github.com/writ-run/writ/container/oci"
 )
 
@@ -46,7 +47,7 @@ func TestSoak(t *testing.T) {
 	}
 	base := filepath.Join(t.TempDir(), "b")
 	mark := fmt.Sprintf("SOAK_MARK=%d", rand.Uint64())
-	r, err := suite.New(base)
+	r, err := suite.New(base, containertest.Grace)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	// What was in the middle of its start when its run was killed may still come into being: one sweep has it, or the next.
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if err := r.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}

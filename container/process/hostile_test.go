@@ -283,9 +283,9 @@ func (a *afterCancel) Read(p []byte) (int, error) {
 
 func await(t *testing.T, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("not within 30 s")
+			t.Fatal("not within three minutes")
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 )
 
 var suite = containertest.Suite{
-	New: func(base string) (container.Runtime, error) {
-		return process.New(process.Config{BaseDir: base, KillGrace: time.Second})
+	New: func(base string, grace time.Duration) (container.Runtime, error) {
+		return process.New(process.Config{BaseDir: base, KillGrace: grace})
 	},
 }
 
