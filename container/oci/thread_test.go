@@ -23,10 +23,16 @@ func TestOnThread(t *testing.T) {
 	}
 	var mu sync.Mutex
 	made := map[string]bool{}
-	var all sync.WaitGroup
-	for range 64 {
+	const threads = 64
+	var all, within sync.WaitGroup
+	within.Add(threads)
+	for range threads {
 		all.Go(func() {
+			in := sync.OnceFunc(within.Done)
+			defer in()
 			err := onThread(unix.CLONE_NEWNS, func() error {
+				in()
+				within.Wait() // the next one would have the number of a namespace that is gone
 				now, err := os.Readlink("/proc/thread-self/ns/mnt")
 				mu.Lock()
 				defer mu.Unlock()
@@ -39,8 +45,8 @@ func TestOnThread(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if len(made) < 2 || made[own] {
-		t.Errorf("%d namespaces (this process's own among them: %v), want new ones", len(made), made[own])
+	if len(made) != threads || made[own] {
+		t.Errorf("%d namespaces (this process's own among them: %v), want %d new ones", len(made), made[own], threads)
 	}
 	problem := errors.New("a problem")
 	if err := onThread(unix.CLONE_NEWNS, func() error { return problem }); err != problem {
