@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/command"
-	"github.com/writ-run/writ/container/host"
 )
 
 // TestCheckFails has a check that cannot be made in Check mode: nothing depends on it, so the rest is looked at, and what its
@@ -66,16 +65,11 @@ func TestRemoveFails(t *testing.T) {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	runtime, err := host.New(host.Config{KillGrace: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer runtime.Close()
 	kill, killNow := context.WithCancel(t.Context())
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	m.Runtime, m.Kill = runtime, kill
-	p, err := command.Diff(nil, always(`trap 'echo asked; touch asked' TERM; touch ready; while :; do sleep 0.05 || :; done`), command.Change)
+	m.Runtime, m.Kill = newHost(t, time.Hour), kill
+	p, err := command.Diff(nil, always(`trap 'echo asked; touch asked' TERM; echo >ready; while :; do sleep 0.05 || :; done`), command.Change)
 	if err != nil {
 		t.Fatal(err)
 	}

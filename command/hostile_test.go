@@ -181,6 +181,9 @@ func TestNeverEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newMachine(t)
+			if name == "stubborn" {
+				m.Runtime = newHost(t, time.Second)
+			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			m.Sink = await{cancel}

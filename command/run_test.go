@@ -18,6 +18,9 @@ import (
 	"github.com/writ-run/writ/container/host"
 )
 
+// patience bounds every wait for a condition: far more than any machine needs.
+const patience = 3 * time.Minute
+
 // machine is a directory with what Commands do to it.
 type machine struct {
 	t   testing.TB
@@ -25,10 +28,10 @@ type machine struct {
 	command.Runner
 }
 
-// newMachine has a Runner whose Commands run in a new directory.
-func newMachine(t testing.TB) *machine {
+// newHost starts processes of this machine, which have the grace to end when they are asked to.
+func newHost(t testing.TB, grace time.Duration) *host.Runtime {
 	t.Helper()
-	runtime, err := host.New(host.Config{KillGrace: time.Second})
+	runtime, err := host.New(host.Config{KillGrace: grace})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +40,14 @@ func newMachine(t testing.TB) *machine {
 			t.Error(err)
 		}
 	})
+	return runtime
+}
+
+// newMachine has a Runner whose Commands run in a new directory.
+func newMachine(t testing.TB) *machine {
+	t.Helper()
 	m := &machine{t: t, dir: t.TempDir()}
-	m.Runner = command.Runner{Runtime: runtime, Exec: script.DefaultExec(), Dir: t.TempDir()}
+	m.Runner = command.Runner{Runtime: newHost(t, patience), Exec: script.DefaultExec(), Dir: t.TempDir()}
 	m.Exec.WorkDir = m.dir
 	return m
 }
