@@ -192,6 +192,7 @@ func TestPulled(t *testing.T) {
 func TestYoung(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
+	p.Stop(time.Now())
 	p.write("web.jwt", "one")
 	for range 2 {
 		p.ask("GET", "/orders/web.jwt")

@@ -2,6 +2,9 @@ package depot
 
 import "time"
 
+// Stop has its clock stand.
+func (d *Depot) Stop(at time.Time) { d.now = func() time.Time { return at } }
+
 // Ahead moves the clock.
 func (d *Depot) Ahead(by time.Duration) { d.now = func() time.Time { return time.Now().Add(by) } }
 
