@@ -22,10 +22,10 @@ func TestProcessOne(t *testing.T) {
 		name, script, output string
 		status               int
 	}{
-		{"no trap", `echo $$; sleep 100; echo never`, "1\n", 143},
+		{"no trap", `echo $$; sleep 1000; echo never`, "1\n", 143},
 		{"trap", `trap "echo trapped; exit 1" TERM; echo $$; while true; do sleep 0.1; done`, "1\ntrapped\n", 1},
-		{"trap ends wait", `trap "echo trapped; exit 2" TERM; echo $$; sleep 100 & wait`, "1\ntrapped\n", 2},
-		{"exit trap", `trap "echo bye" EXIT; echo $$; sleep 100; echo never`, "1\nbye\n", 143},
+		{"trap ends wait", `trap "echo trapped; exit 2" TERM; echo $$; sleep 1000 & wait`, "1\ntrapped\n", 2},
+		{"exit trap", `trap "echo bye" EXIT; echo $$; sleep 1000; echo never`, "1\nbye\n", 143},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -44,9 +44,9 @@ func TestProcessOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// Where it does not end at once, but after what it waits for, it is killed before, which is another status.
 			stop := time.AfterFunc(patience, func() { process.Process.Kill() })
 			defer stop.Stop()
-			start := time.Now()
 			if err := process.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
@@ -55,9 +55,6 @@ func TestProcessOne(t *testing.T) {
 			process.Wait()
 			if output += rest.String(); output != c.output || process.ProcessState.ExitCode() != c.status {
 				t.Errorf("status %d, %q, want %d, %q", process.ProcessState.ExitCode(), output, c.status, c.output)
-			}
-			if took := time.Since(start); took > 10*time.Second {
-				t.Errorf("took %v", took)
 			}
 		})
 	}
