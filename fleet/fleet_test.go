@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -17,13 +16,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/writ-run/writ/agent"
 	"github.com/writ-run/writ/api"
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/fleet"
 	"github.com/writ-run/writ/journal"
+	"github.com/writ-run/writ/test/program"
 )
 
 func must(t testing.TB, err error) {
@@ -74,7 +73,7 @@ func start(t testing.TB, name string, m machine, change ...func(*agent.ServerCon
 	at, err := s.Apply(c)
 	must(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), program.Patience)
 		defer cancel()
 		must(t, s.Close(ctx))
 	})
@@ -110,9 +109,7 @@ func order(text string) func(context.Context) ([]byte, error) {
 func TestStates(t *testing.T) {
 	t.Parallel()
 	good, pin := start(t, "good", changes)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	must(t, closed.Close())
+	closed := program.Unused(t)
 	answers := func(status int, text string, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			for i := 0; i < len(header); i += 2 {
@@ -158,7 +155,7 @@ func TestStates(t *testing.T) {
 	add(good, "no order", "", fleet.Unmade, "the Pattern is wrong", func(p *fleet.Push) {
 		p.Order = func(context.Context) ([]byte, error) { return nil, errors.New("the Pattern is wrong") }
 	})
-	add(fleet.Target{URL: "https://" + closed.Addr().String()}, "closed", "good", fleet.Unreachable, "dial tcp "+closed.Addr().String()+": connect: connection refused")
+	add(fleet.Target{URL: "https://" + closed}, "closed", "good", fleet.Unreachable, "dial tcp "+closed+": connect: connection refused")
 	add(fleet.Target{URL: "https://writ-test.invalid:4000/"}, "no such name", "good", fleet.Unreachable, "dial tcp: lookup writ-test.invalid")
 	add(fleet.Target{URL: "::"}, "no URL", "good", fleet.Unreachable, "")
 	add(fleet.Target{URL: strings.Replace(good.URL, "https", "http", 1)}, "http to https", "good", fleet.Odd, "it answers 400 Bad Request, as no agent does")

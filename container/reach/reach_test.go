@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/writ-run/writ/container/reach"
+	"github.com/writ-run/writ/test/program"
 )
 
 func TestResolvConf(t *testing.T) {
@@ -91,8 +92,7 @@ func TestForward(t *testing.T) {
 		t.Cleanup(func() { c.Close() })
 		return c.(*net.TCPConn)
 	}
-	server, gone := listen(), listen()
-	gone.Close()
+	server, gone := listen(), program.Unused(t)
 	go func() {
 		for {
 			c, err := server.Accept()
@@ -111,7 +111,7 @@ func TestForward(t *testing.T) {
 		}
 	}()
 	in, nowhere := listen(), listen()
-	stop := reach.Forward([]net.Listener{in, nowhere}, []string{server.Addr().String(), gone.Addr().String()})
+	stop := reach.Forward([]net.Listener{in, nowhere}, []string{server.Addr().String(), gone})
 	c := dial(in)
 	if _, err := io.WriteString(c, "hello\n"); err != nil {
 		t.Fatal(err)

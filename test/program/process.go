@@ -17,7 +17,7 @@ import (
 )
 
 // Patience bounds every wait for a condition: far more than any machine needs.
-const Patience = 3 * time.Minute
+const Patience = 5 * time.Minute
 
 // Process is a running program.
 type Process struct {
@@ -78,7 +78,7 @@ func (p *Process) End() {
 	_ = p.os.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
-	case <-time.After(10 * time.Second): // only of one that hangs
+	case <-time.After(time.Minute): // only of one that hangs
 		_ = p.os.Kill()
 		<-p.ended
 	}
@@ -128,16 +128,38 @@ func Eventually(ctx context.Context, condition func() error) error {
 	}
 }
 
-// FreePort returns a loopback port that nobody has at the moment. Somebody else may take it before the program does: a
-// program that can be given port 0 should be.
+// FreePort returns a loopback port for a program that cannot be given port 0. Until the test ends nobody else is given it who
+// wants any port, nor has it for a connection. The program has to set SO_REUSEADDR, as servers do.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return strconv.Itoa(bind(t, 1))
+}
+
+// Unused returns an address on loopback at which nobody listens, and nobody can until the test ends.
+func Unused(t testing.TB) string {
+	t.Helper()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(bind(t, 0)))
+}
+
+// bind has a port with a socket that does not listen: its kernel refuses connections. Two such sockets may have the same port
+// where both set SO_REUSEADDR, and both name it (socket(7)).
+func bind(t testing.TB, reuse int) (port int) {
+	t.Helper()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	t.Cleanup(func() { _ = syscall.Close(socket) })
+	err = errors.Join(syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, reuse),
+		syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address.(*syscall.SockaddrInet4).Port
 }
 
 // log keeps what a process writes.
