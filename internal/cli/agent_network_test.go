@@ -60,7 +60,7 @@ func TestCutLink(t *testing.T) {
 	}
 
 	s.write("job.jsonnet", `{ run: [{ id: 'job', always: true, change: 'until test -e go; do echo tick; sleep 0.05; done; echo done >job' }] }`)
-	push := program.Start(t, s.writ(n.On(networktest.Server), "push", "job", "job.jsonnet", "--timeout", "20s"))
+	push := program.Start(t, s.writ(n.On(networktest.Server), "push", "job", "job.jsonnet", "--timeout", "40s"))
 	if err := push.Ready(func() error {
 		for _, name := range machines {
 			if !strings.Contains(push.Log(), name+"/job | tick") {
@@ -75,6 +75,7 @@ func TestCutLink(t *testing.T) {
 		n.Cut(name)
 	}
 	s.write("near/go", "")
+	s.await("near/job", "done")
 	order("two")
 	s.await("near/motd", "two")
 	if status := push.Wait(); status != 1 {
@@ -89,7 +90,7 @@ func TestCutLink(t *testing.T) {
 		s.rename(name+"/motd", name+"/away")
 		s.await(name+"/motd", "one")
 	}
-	output, status := s.run(n.On(networktest.Server), "push", "job", "job.jsonnet", "--timeout", "10s")
+	output, status := s.run(n.On(networktest.Server), "push", "job", "job.jsonnet", "--timeout", "30s")
 	if status != 1 {
 		t.Errorf("a push into the cut: exit status %d", status)
 	}
@@ -123,8 +124,13 @@ func TestCutLink(t *testing.T) {
 	for _, name := range cut {
 		s.await(name+"/motd", "two")
 	}
-	if p := fresh.status("motd").Pull; p.Result == "failed" {
-		t.Errorf("%+v", p)
+	if err := program.Eventually(t.Context(), func() error { // the Command has run, and then the pull is over
+		if p := fresh.status("motd").Pull; p.Result == "failed" {
+			return fmt.Errorf("%+v", p)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 	s.written(n.On(networktest.Server), "done", 3)
 

@@ -128,7 +128,7 @@ func setup(env *testscript.Env) error {
 }
 
 // patience bounds every wait for a condition: far more than any machine needs.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
