@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -77,7 +78,7 @@ func (s *Streams) openOutput(number int, to io.Writer) error {
 	if to == nil {
 		s.Child[number], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	} else {
-		o := &output{to: to, done: make(chan struct{})}
+		o := &output{to: to, done: make(chan struct{}), wait: restWait}
 		o.from, s.Child[number], err = os.Pipe()
 		if err == nil {
 			s.outputs = append(s.outputs, o)
@@ -146,6 +147,7 @@ type output struct {
 	to   io.Writer
 	err  error // of the writer; set before done is closed
 	done chan struct{}
+	wait time.Duration // for more, once the process has ended
 }
 
 func (o *output) run() {
@@ -155,6 +157,9 @@ func (o *output) run() {
 	ended, rest := false, maxRest
 	for rest > 0 {
 		n, err := o.from.Read(buffer)
+		if ended && errors.Is(err, os.ErrDeadlineExceeded) { // maybe before it could look: this machine may have stood still
+			n, err = o.there(buffer)
+		}
 		if ended {
 			rest -= n
 		}
@@ -172,7 +177,34 @@ func (o *output) run() {
 		}
 		if late || ended {
 			ended = true
-			o.from.SetReadDeadline(time.Now().Add(restWait))
+			o.from.SetReadDeadline(time.Now().Add(o.wait))
 		}
 	}
+}
+
+// there reads what is in the pipe, at whatever time; os.ErrDeadlineExceeded: nothing.
+func (o *output) there(buffer []byte) (n int, err error) {
+	pipe, err := o.from.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	o.from.SetReadDeadline(time.Time{})
+	if unread := pipe.Read(func(fd uintptr) (done bool) {
+		for {
+			if n, err = syscall.Read(int(fd), buffer); err != syscall.EINTR {
+				return true // it does not wait
+			}
+		}
+	}); unread != nil {
+		return 0, unread
+	}
+	switch {
+	case err == syscall.EAGAIN:
+		return 0, os.ErrDeadlineExceeded
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }
