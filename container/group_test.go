@@ -47,7 +47,7 @@ func TestGroup(t *testing.T) {
 		{"exits", "echo started; exit 3", func(*container.Group) {}, 3, false},
 		{"signal", "echo started; sleep 60 >&-", func(g *container.Group) { _ = g.Signal(syscall.SIGUSR1) }, 128 + int(syscall.SIGUSR1), false},
 		{"abort", "echo started; sleep 60 >&-", func(g *container.Group) { g.Abort(time.Hour) }, 128 + int(syscall.SIGTERM), true},
-		{"abort twice", "trap 'sleep .2; exit 5' TERM; echo started; sleep 60 >&-", func(g *container.Group) { g.Abort(time.Hour); g.Abort(0) }, 5, true},
+		{"abort twice", "trap 'sleep .2; exit 5' TERM; echo started; while :; do sleep .05 >&-; done", func(g *container.Group) { g.Abort(time.Hour); g.Abort(0) }, 5, true},
 		{"stubborn", "trap '' TERM; echo started; sleep 60 >&-; :", func(g *container.Group) { g.Abort(time.Millisecond) }, 128 + int(syscall.SIGKILL), true},
 		{"stopped", "echo started; kill -STOP $$; sleep 60 >&-", func(g *container.Group) { g.Abort(time.Hour) }, 128 + int(syscall.SIGTERM), true},
 	} {
