@@ -11,7 +11,7 @@ import (
 )
 
 // patience is far more than any machine needs.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // TestWatch: however a file becomes another one, it is told; and of no other directory.
 func TestWatch(t *testing.T) {
