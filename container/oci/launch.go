@@ -218,9 +218,15 @@ func receiveListener(socket *os.File) (net.Listener, error) {
 func (p *process) started(status *bufio.Reader, exit, problem error) error {
 	if exit != nil || problem != nil {
 		// The stage or the OCI runtime could not.
-		p.statusFile.SetReadDeadline(time.Now().Add(time.Second)) // what it said is there; others may still hold the pipe
-		if said, err := hear(status); err == nil && said.Error != "" {
-			return errors.New(said.Error)
+		for range 2 { // the time may be over before anything was read, where this machine stands still for a moment
+			p.statusFile.SetReadDeadline(time.Now().Add(time.Second)) // what it said is there; others may still hold the pipe
+			said, err := hear(status)
+			if err == nil && said.Error != "" {
+				return errors.New(said.Error)
+			}
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			}
 		}
 		if problem != nil { // for that the stage was ended
 			return problem
