@@ -48,6 +48,9 @@ type buildOutput struct {
 
 // build runs a Pattern's build Commands, always in Change mode.
 func (o *orders) build(ctx context.Context, p pattern.Pattern) (buildOutput, error) {
+	if len(p.Build) == 0 {
+		return buildOutput{}, nil
+	}
 	plan, err := command.Diff(nil, p.Build, command.Change)
 	if err != nil {
 		return buildOutput{}, err
