@@ -106,6 +106,7 @@ func Run(ctx context.Context, p Program, a Access, l Limits) ([]byte, error) {
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()
+		growStack()
 		json, err := newSession(within, p, a, l).run()
 		done <- result{json, err}
 	}()

@@ -45,6 +45,7 @@ func Literal(p Program, l Limits) (json []byte, is bool) {
 			json, is = nil, false
 		}
 	}()
+	growStack()
 	node, err := jsonnet.SnippetToAST(name, string(text))
 	if err != nil {
 		return nil, false

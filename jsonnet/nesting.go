@@ -134,6 +134,7 @@ func parse(name string, text []byte) (ast.Node, error) {
 	if err := tooDeep(name, text); err != nil {
 		return nil, err
 	}
+	growStack()
 	return jsonnet.SnippetToAST(name, string(text))
 }
 

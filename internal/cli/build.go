@@ -74,18 +74,18 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) error 
 	if err := replaceable(out); err != nil {
 		return err
 	}
-	// Ed25519 signs with a table that takes a millisecond to make, once in a process: it is made while the Pattern is read.
+	// Ed25519 signs with a table that takes a millisecond to make, once in a process: it is made while the Pattern is rendered.
 	go ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	return a.withOrders(cmd, f.source, f.verbose, func(ctx context.Context, o *orders) error {
-		sign, err := a.signer(cmd, o)
-		if err != nil {
-			return err
-		}
 		text, err := o.packable(arguments[0], f)
 		if err != nil {
 			return err
 		}
-		built, order, err := o.buildOrder(ctx, text, nil)
+		var sign orderSigner
+		built, order, err := o.buildOrder(ctx, text, nil, func() (err error) {
+			sign, err = a.signer(cmd, o)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -168,8 +168,9 @@ func signOrder(ctx context.Context, order pattern.Order, sign orderSigner) (stri
 }
 
 // buildOrder runs the build Commands of a Pattern and packs it. vars win over those of the configuration: a target's, say.
-// What is packed is what was rendered, and what is on disk still when the Commands are done.
-func (o *orders) buildOrder(ctx context.Context, text patternText, vars map[string]any) (pattern.Pattern, pattern.Order, error) {
+// What is packed is what was rendered, and what is on disk still when the Commands are done. ready is called before the first
+// Command: its error ends the build.
+func (o *orders) buildOrder(ctx context.Context, text patternText, vars map[string]any, ready func() error) (pattern.Pattern, pattern.Order, error) {
 	kept, files := pattern.NewKept(), pattern.NewSnapshot(sparingFiles(text.Import))
 	text.Import = files.Import
 	environment := o.environment(text.directory, nil, text.buildVars(), vars)
@@ -182,6 +183,9 @@ func (o *orders) buildOrder(ctx context.Context, text patternText, vars map[stri
 	o.unheard(text.name, built.Build, nil) // its run Commands are for an agent that is not here
 	bundle, err := pattern.Pack(ctx, text.Program, jsonnet.Limits{})
 	if err != nil {
+		return built, pattern.Order{}, err
+	}
+	if err := ready(); err != nil {
 		return built, pattern.Order{}, err
 	}
 	output, err := o.build(ctx, built)

@@ -199,20 +199,24 @@ func (p *pushing) make(ctx context.Context, what pushed, vars map[string]any) ([
 	if what.token != nil {
 		return what.token, nil
 	}
-	if p.sign == nil {
-		sign, err := p.app.signer(p.cmd, p.orders)
-		if err != nil {
+	if what.line != "" {
+		if err := p.ready(); err != nil {
 			return nil, err
 		}
-		p.sign = sign
-	}
-	if what.line != "" {
 		return p.lineOrder(ctx, what.line)
 	}
-	_, order, err := p.orders.buildOrder(ctx, what.text, vars)
+	_, order, err := p.orders.buildOrder(ctx, what.text, vars, p.ready)
 	if err != nil {
 		return nil, err
 	}
 	raw, err := signOrder(ctx, order, p.sign)
 	return []byte(raw), err
+}
+
+// ready finds out what to sign with, once.
+func (p *pushing) ready() (err error) {
+	if p.sign == nil {
+		p.sign, err = p.app.signer(p.cmd, p.orders)
+	}
+	return err
 }

@@ -77,14 +77,15 @@ func join(path []string) string { return strings.Join(path, ".") }
 
 // insert returns the node of a key, which it makes where there is none.
 func (n *node) insert(key string) *node {
-	at := n
-	for i, name := range split(key) {
+	at, end := n, -len(".")
+	for name := range strings.SplitSeq(key, ".") {
+		end += len(".") + len(name)
 		next := at.each
 		if name != "*" {
 			next = at.member(name, false)
 		}
 		if next == nil {
-			next = &node{key: join(split(key)[:i+1]), name: name}
+			next = &node{key: key[:end], name: name}
 			if name == "*" {
 				at.each = next
 			} else {
