@@ -45,7 +45,7 @@ func FuzzText(f *testing.F) {
 	addTexts(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{"/main.jsonnet": text, "/x": "import 'main.jsonnet'"})}
-		files, err := jsonnet.Dependencies(t.Context(), program, jsonnet.Limits{})
+		files, err := jsonnet.Dependencies(t.Context(), program, patient)
 		if err == nil && string(files["/main.jsonnet"]) != text || err != nil && !jsonnet.IsError(err) {
 			t.Errorf("dependencies: %v", err)
 		}
@@ -113,7 +113,7 @@ func FuzzErrorsHoldNoValue(f *testing.F) {
 			Command: func(context.Context, string) (string, error) { return "", os.ErrNotExist },
 			Record:  func(context.Context, string, string) ([]string, error) { return nil, os.ErrNotExist },
 		}
-		_, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": program})}, access, jsonnet.Limits{})
+		_, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": program})}, access, patient)
 		if err == nil {
 			return
 		}

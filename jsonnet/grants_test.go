@@ -67,12 +67,15 @@ func TestHTTPFetch(t *testing.T) {
 		{jsonnet.Request{URL: "/echo", Header: http.Header{"a b": {"t"}}}, "", "a header is not valid"},
 	} {
 		c.request.URL = server.URL + c.request.URL
+		if c.request.Timeout == 0 {
+			c.request.Timeout = patient.Time
+		}
 		got, err := fetch(t.Context(), c.request)
 		if string(got) != c.want || err == nil && c.err != "" || err != nil && err.Error() != c.err {
 			t.Errorf("%s: got %.100q, %v; want %q, %s", c.request.URL, got, err, c.want, c.err)
 		}
 	}
-	if got, err := fetch(t.Context(), jsonnet.Request{URL: server.URL + "/just"}); err != nil || len(got) != 10<<20 {
+	if got, err := fetch(t.Context(), jsonnet.Request{URL: server.URL + "/just", Timeout: patient.Time}); err != nil || len(got) != 10<<20 {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	for _, bad := range []string{"file:///etc/passwd", "ftp://h/p", "http://", "/etc/passwd", "http://[::1", "http://h:x/"} {

@@ -22,7 +22,7 @@ func TestDependencies(t *testing.T) {
 		"/p/not.imported":        "",
 	}
 	program := jsonnet.Program{Entrypoint: "/p/main.jsonnet", Import: jsonnet.Memory(files)}
-	got, err := jsonnet.Dependencies(t.Context(), program, jsonnet.Limits{})
+	got, err := jsonnet.Dependencies(t.Context(), program, patient)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestDependencies(t *testing.T) {
 		strings.Repeat("[", 30000):       "/p/main.jsonnet: its expressions nest more than 20000 deep (the limit of nesting)",
 	} {
 		program.Import = jsonnet.Memory(map[string]string{"/p/main.jsonnet": text, "/p/bad.jsonnet": "{"})
-		if _, err := jsonnet.Dependencies(t.Context(), program, jsonnet.Limits{}); err == nil || !strings.HasPrefix(err.Error(), want) || !jsonnet.IsError(err) {
+		if _, err := jsonnet.Dependencies(t.Context(), program, patient); err == nil || !strings.HasPrefix(err.Error(), want) || !jsonnet.IsError(err) {
 			t.Errorf("%.60s: got %v; want %s", text, err, want)
 		}
 	}
@@ -53,7 +53,7 @@ func TestDependencies(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := jsonnet.Dependencies(ctx, program, jsonnet.Limits{}); !errors.Is(err, context.Canceled) {
+	if _, err := jsonnet.Dependencies(ctx, program, patient); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

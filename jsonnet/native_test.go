@@ -11,9 +11,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/jsonnet"
 )
+
+// patient are limits of a test that is not about time: a busy machine takes far longer than any that somebody waits for.
+var patient = jsonnet.Limits{Time: 5 * time.Minute}
 
 // evaluate runs a text in a bundle of its own, and returns the JSON on one line.
 func evaluate(t *testing.T, a jsonnet.Access, text string) (string, error) {
@@ -23,7 +27,7 @@ func evaluate(t *testing.T, a jsonnet.Access, text string) (string, error) {
 
 func evaluateFiles(t *testing.T, a jsonnet.Access, files map[string]string) (string, error) {
 	t.Helper()
-	result, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(files)}, a, jsonnet.Limits{})
+	result, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(files)}, a, patient)
 	if err != nil {
 		return "", err
 	}

@@ -42,12 +42,12 @@ func TestEvaluator(t *testing.T) {
 	run := func(text string) (string, error) {
 		program := jsonnet.Program{Entrypoint: "/a", Import: jsonnet.Memory(map[string]string{"/a": text})}
 		defer e.Prepare()
-		result, err := e.Run(t.Context(), program, jsonnet.Access{}, jsonnet.Limits{Time: time.Minute})
+		result, err := e.Run(t.Context(), program, jsonnet.Access{}, patient)
 		return strings.TrimSpace(string(result)), err
 	}
 	ready := func(count int) (pids []int) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(patient.Time); ; time.Sleep(time.Millisecond) {
 			if pids = children(t); len(pids) == count && e.Ready() == (count == 1) {
 				return pids
 			}
