@@ -109,7 +109,7 @@ func TestInitWorks(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	initialise(t, directory, "dev", false)
-	out, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(directory, "patterns/hello.jsonnet"), Import: jsonnet.Disk(directory)}, jsonnet.Access{}, jsonnet.Limits{})
+	out, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(directory, "patterns/hello.jsonnet"), Import: jsonnet.Disk(directory)}, jsonnet.Access{}, patient)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestInitWorks(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if out, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(directory, "writ.jsonnet"), Import: jsonnet.Disk("")}, jsonnet.Access{}, jsonnet.Limits{}); err != nil || !strings.Contains(string(out), `"signingKeyPath": "signing.key"`) {
+	if out, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(directory, "writ.jsonnet"), Import: jsonnet.Disk("")}, jsonnet.Access{}, patient); err != nil || !strings.Contains(string(out), `"signingKeyPath": "signing.key"`) {
 		t.Errorf("%s, %v", out, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-jsonnet/formatter"
@@ -16,6 +17,9 @@ import (
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/test/program"
 )
+
+// patient are limits of a test that is not about time, which a busy machine takes far more of.
+var patient = jsonnet.Limits{Time: 5 * time.Minute}
 
 // evaluate evaluates a text that lies beside the test Patterns.
 func evaluate(t testing.TB, text string, access jsonnet.Access) []byte {
@@ -30,7 +34,7 @@ func evaluate(t testing.TB, text string, access jsonnet.Access) []byte {
 func attempt(t testing.TB, text string, access jsonnet.Access) ([]byte, error) {
 	t.Helper()
 	file := filepath.Join("testdata", "text.jsonnet")
-	return jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: file, Import: jsonnet.Text(file, []byte(text), jsonnet.Disk(""))}, access, jsonnet.Limits{})
+	return jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: file, Import: jsonnet.Text(file, []byte(text), jsonnet.Disk(""))}, access, patient)
 }
 
 // commands evaluates a text that gives a Command or a list of them.

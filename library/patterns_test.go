@@ -226,7 +226,7 @@ func TestPatterns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			access := jsonnet.Access{Env: func(string) (string, bool) { return server.URL, true }}
-			out, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "testdata/" + name + ".jsonnet", Import: jsonnet.Disk("")}, access, jsonnet.Limits{})
+			out, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "testdata/" + name + ".jsonnet", Import: jsonnet.Disk("")}, access, patient)
 			if err != nil {
 				t.Fatal(err)
 			}

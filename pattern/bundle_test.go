@@ -22,7 +22,7 @@ func TestPack(t *testing.T) {
 		"06-imports/patterns/web/main.jsonnet": {"/files/motd.txt", "/lib/const.libsonnet", "/lib/file.libsonnet", "/patterns/shared.libsonnet", "/patterns/web/main.jsonnet"},
 	} {
 		path := filepath.Join("testdata", "etcha", filepath.FromSlash(name))
-		b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: path, Import: jsonnet.Disk("")}, jsonnet.Limits{})
+		b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: path, Import: jsonnet.Disk("")}, patient)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestPack(t *testing.T) {
 		if err := b.Validate(); err != nil {
 			t.Error(err)
 		}
-		e := pattern.Environment{Exec: script.DefaultExec()}
+		e := pattern.Environment{Limits: patient, Exec: script.DefaultExec()}
 		local, err := pattern.Render(t.Context(), jsonnet.Program{Entrypoint: path, Import: jsonnet.Disk("")}, e)
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestPackNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "web", "main.jsonnet"), Import: jsonnet.Disk(root)}, jsonnet.Limits{})
+	b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "web", "main.jsonnet"), Import: jsonnet.Disk(root)}, patient)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestPackRefuses(t *testing.T) {
 		"if false then importstr 'missing'": "missing", // what is not reached is packed too, so that every machine has it
 	} {
 		write(filepath.Join(root, "main.jsonnet"), text)
-		_, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "main.jsonnet"), Import: jsonnet.Disk(root)}, jsonnet.Limits{})
+		_, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "main.jsonnet"), Import: jsonnet.Disk(root)}, patient)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v; want %q", text, err, want)
 		}
@@ -128,7 +128,7 @@ func TestPackLibrary(t *testing.T) {
 		"vendor/never.libsonnet": "error 'never'",
 	})
 	libraries := []string{filepath.Join(root, "vendor"), filepath.Join(root, "other")}
-	b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "patterns", "web.jsonnet"), Import: jsonnet.Disk(root, libraries...)}, jsonnet.Limits{})
+	b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "patterns", "web.jsonnet"), Import: jsonnet.Disk(root, libraries...)}, patient)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestPackLibrary(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(b.Files)); !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
-	p, err := pattern.Render(t.Context(), b.Program(), pattern.Environment{Exec: script.DefaultExec()})
+	p, err := pattern.Render(t.Context(), b.Program(), pattern.Environment{Limits: patient, Exec: script.DefaultExec()})
 	if err != nil || len(p.Run) != 2 || p.Run[0].ID != "cd" || p.Run[1].ID != "cd" {
 		t.Errorf("%+v, %v", p.Run, err)
 	}
@@ -172,7 +172,7 @@ func TestPackLibraryRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		program := jsonnet.Program{Entrypoint: main, Import: jsonnet.Disk(root, filepath.Join(root, "lib"))}
-		if _, err := pattern.Pack(t.Context(), program, jsonnet.Limits{}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := pattern.Pack(t.Context(), program, patient); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want %q", name, err, c.want)
 		}
 	}
@@ -185,7 +185,7 @@ func TestSameBytes(t *testing.T) {
 	var first []byte
 	for range 3 {
 		root := tree(t, files)
-		b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "p", "main.jsonnet"), Import: jsonnet.Disk(root)}, jsonnet.Limits{})
+		b, err := pattern.Pack(t.Context(), jsonnet.Program{Entrypoint: filepath.Join(root, "p", "main.jsonnet"), Import: jsonnet.Disk(root)}, patient)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestSnapshot(t *testing.T) {
 	program := jsonnet.Program{Entrypoint: filepath.Join(root, "main.jsonnet"), Import: s.Import}
 	render := func() pattern.Pattern {
 		t.Helper()
-		p, err := pattern.Render(t.Context(), program, pattern.Environment{Exec: script.DefaultExec()})
+		p, err := pattern.Render(t.Context(), program, pattern.Environment{Limits: patient, Exec: script.DefaultExec()})
 		if err != nil {
 			t.Fatal(err)
 		}

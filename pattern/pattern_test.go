@@ -17,11 +17,14 @@ import (
 	"github.com/writ-run/writ/sysinfo"
 )
 
+// patient are limits of a test that is not about time, which a busy machine takes far more of.
+var patient = jsonnet.Limits{Time: 5 * time.Minute}
+
 // render renders a text as the Pattern main.jsonnet.
 func render(t *testing.T, text string) (pattern.Pattern, error) {
 	t.Helper()
 	program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{"/main.jsonnet": text})}
-	return pattern.Render(t.Context(), program, pattern.Environment{Exec: script.DefaultExec()})
+	return pattern.Render(t.Context(), program, pattern.Environment{Limits: patient, Exec: script.DefaultExec()})
 }
 
 func TestProperties(t *testing.T) {
@@ -110,7 +113,7 @@ func TestEtcha(t *testing.T) {
 				t.Fatal(err)
 			}
 			program := jsonnet.Program{Entrypoint: filepath.Join(filepath.Dir(file), want.Entrypoint), Import: jsonnet.Disk("")}
-			p, err := pattern.Render(t.Context(), program, pattern.Environment{Exec: script.DefaultExec()})
+			p, err := pattern.Render(t.Context(), program, pattern.Environment{Limits: patient, Exec: script.DefaultExec()})
 			if want.RenderExit != 0 {
 				if err == nil {
 					t.Error("it was rendered")
@@ -159,7 +162,7 @@ func TestRenderIf(t *testing.T) {
 		`function(x) x`:                    "an error",
 	} {
 		program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{"/main.jsonnet": text})}
-		_, is, err := pattern.RenderIf(t.Context(), program, pattern.Environment{Exec: script.DefaultExec()})
+		_, is, err := pattern.RenderIf(t.Context(), program, pattern.Environment{Limits: patient, Exec: script.DefaultExec()})
 		got := map[bool]map[bool]string{true: {true: "a Pattern", false: "a wrong Pattern"}, false: {true: "none", false: "an error"}}[is][err == nil]
 		if got != want {
 			t.Errorf("%s: %s, %v; want %s", text, got, err, want)
@@ -173,7 +176,7 @@ func TestMachine(t *testing.T) {
 	program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: jsonnet.Memory(map[string]string{
 		"/main.jsonnet": `{ run: [{ id: std.native('getConfig')().vars.sysinfo.osID }] }`,
 	})}
-	p, err := pattern.Render(t.Context(), program, pattern.Environment{Machine: &sysinfo.Info{OSID: "elsewhere"}})
+	p, err := pattern.Render(t.Context(), program, pattern.Environment{Limits: patient, Machine: &sysinfo.Info{OSID: "elsewhere"}})
 	if err != nil || p.Run[0].ID != "elsewhere" {
 		t.Errorf("%v, %+v", err, p.Run)
 	}

@@ -17,7 +17,7 @@ import (
 
 // reach is an environment in which native functions reach something.
 func reach() pattern.Environment {
-	return pattern.Environment{Exec: script.DefaultExec(), Vars: map[string]any{"c": "ours"}, Access: jsonnet.Access{
+	return pattern.Environment{Limits: patient, Exec: script.DefaultExec(), Vars: map[string]any{"c": "ours"}, Access: jsonnet.Access{
 		Env: func(string) (string, bool) { return "reached", true },
 	}}
 }
