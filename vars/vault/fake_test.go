@@ -160,7 +160,6 @@ func TestAFailureThatPassesIsRetried(t *testing.T) {
 		fmt.Fprint(w, `{"data":{"value":"well"}}`)
 	})
 	config := quick(server.URL)
-	config["auth_retry_max"] = "10s"
 	var pauses []time.Duration
 	kind := Kind{After: func(d time.Duration) <-chan time.Time {
 		lock.Lock()
