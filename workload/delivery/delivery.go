@@ -44,6 +44,8 @@ type Config struct {
 	Burst int              // at once; 0: 20
 	Now   func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: none
+
+	readTimeout time.Duration // of a request to api.sock; 0: readTimeout. Tests have another.
 }
 
 func (c Config) withDefaults() Config {
@@ -58,6 +60,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.readTimeout == 0 {
+		c.readTimeout = readTimeout
 	}
 	return c
 }

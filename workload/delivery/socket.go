@@ -47,9 +47,9 @@ func serve(ctx context.Context, d *directory, m minter, g workload.Grant, c Conf
 	s := &socket{handler: h, done: make(chan struct{})}
 	s.server = &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      readTimeout + mintTimeout,
+		ReadHeaderTimeout: c.readTimeout,
+		ReadTimeout:       c.readTimeout,
+		WriteTimeout:      c.readTimeout + mintTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),

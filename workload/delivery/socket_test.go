@@ -221,7 +221,9 @@ func TestSocketOfRun(t *testing.T) {
 func TestSocketCrowd(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, newMinter(t, usual))
-	s.Runtime.(*wrapped).config.Rate, s.Runtime.(*wrapped).config.Burst = 1e6, 1e6
+	c := &s.Runtime.(*wrapped).config
+	c.Rate, c.Burst = 1e6, 1e6
+	c.readTimeout = time.Hour // nobody waits for that, and on a busy machine no request meets it
 	_, end := s.start("")
 	directory := s.delivered()
 	for i := range maxConnections - 1 {
@@ -249,11 +251,9 @@ func TestSocketCrowd(t *testing.T) {
 		})
 	}
 	all.Wait()
-	started := time.Now()
+	stuck := time.AfterFunc(5*time.Minute, func() { panic("the end waits for silent connections") })
 	end() // with the silent connections still open
-	if took := time.Since(started); took > readTimeout/2 {
-		t.Errorf("the end took %v: it waited for silent connections", took)
-	}
+	stuck.Stop()
 	s.gone()
 }
 
