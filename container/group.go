@@ -49,7 +49,7 @@ func (l *Leash) Start(executable string, arguments []string, attributes os.ProcA
 		// The kernel sends Pdeathsig when the thread that forked ends, so this one stays for as long as the process does.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		handle, err := os.StartProcess(executable, arguments, &attributes)
+		handle, err := startProcess(executable, arguments, &attributes)
 		if err == nil {
 			g.handle = handle
 			l.Hold(handle.Pid, log)
@@ -63,6 +63,17 @@ func (l *Leash) Start(executable string, arguments []string, attributes os.ProcA
 		return nil, err
 	}
 	return g, nil
+}
+
+// startProcess starts a process; while a file that was just written is still open in another child, it tries again.
+func startProcess(executable string, arguments []string, attributes *os.ProcAttr) (*os.Process, error) {
+	for delay := time.Millisecond; ; delay *= 2 {
+		handle, err := os.StartProcess(executable, arguments, attributes)
+		if err == nil || !errors.Is(err, syscall.ETXTBSY) || delay > time.Second {
+			return handle, err
+		}
+		time.Sleep(delay)
+	}
 }
 
 // Leader is the number of the process, and of its group.

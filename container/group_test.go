@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -150,5 +151,38 @@ func TestAllowGrace(t *testing.T) {
 	container.AllowGrace(until, func() bool { return true })
 	if time.Now().Before(until) {
 		t.Error("returned too early")
+	}
+}
+
+// TestOpenForWriting starts a program whose file somebody has open for writing, as a child of this process does that was
+// started while the file was written: until it has executed something else.
+func TestOpenForWriting(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "program")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString("#!/bin/sh\nexit 7\n"); err != nil {
+		t.Fatal(err)
+	}
+	var leash container.Leash
+	t.Cleanup(leash.Close)
+	start := func() (*container.Group, error) {
+		return leash.Start(path, []string{"program"}, os.ProcAttr{}, slog.New(slog.DiscardHandler))
+	}
+	if _, err := start(); !errors.Is(err, syscall.ETXTBSY) {
+		t.Errorf("open for good: %v", err)
+	}
+	time.AfterFunc(10*time.Millisecond, func() { file.Close() })
+	g, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	g.AwaitExit()
+	if status, err := g.Reap(); status != 7 || err != nil {
+		t.Errorf("%d, %v", status, err)
 	}
 }
