@@ -83,7 +83,7 @@ func (s *testServer) push(t testing.TB, repository string, image v1.Image) Sourc
 func openStore(t testing.TB, change func(*Config), hosts ...string) *Store {
 	t.Helper()
 	c := Config{Dir: filepath.Join(t.TempDir(), "cache"), Insecure: hosts, Docker: t.TempDir(), Rootless: os.Geteuid() != 0,
-		Limits: Limits{Backoff: time.Millisecond, Stall: 20 * time.Second}}
+		Limits: Limits{Backoff: time.Millisecond, Stall: 2 * time.Minute}}
 	if change != nil {
 		change(&c)
 	}
@@ -185,7 +185,7 @@ func configure(t testing.TB, image v1.Image, change func(*v1.ConfigFile)) v1.Ima
 // pull resolves and pulls.
 func pull(t testing.TB, s *Store, source Source) (*Image, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	pinned, err := s.Resolve(ctx, source)
 	if err != nil {
