@@ -43,7 +43,7 @@ func TestKill(t *testing.T) {
 		if status != Aborted {
 			t.Errorf("it ended %s; want aborted", status)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(5 * time.Minute): // only of one that hangs
 		t.Fatal("the second interrupt did not end the task")
 	}
 }
