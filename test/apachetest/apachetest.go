@@ -4,6 +4,7 @@ package apachetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -40,8 +41,10 @@ func Start(t testing.TB, directives string) *Server {
 			t.Fatal(err)
 		}
 	}
+	mark := rand.Text() // of this httpd, should somebody else have the port
 	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "www", "protected"), 0o755),
-		os.WriteFile(filepath.Join(dir, "www", "protected", "hello.txt"), []byte("hello"), 0o644)); err != nil {
+		os.WriteFile(filepath.Join(dir, "www", "protected", "hello.txt"), []byte("hello"), 0o644),
+		os.WriteFile(filepath.Join(dir, "www", "mark.txt"), []byte(mark), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	for try := 0; ; try++ {
@@ -53,7 +56,7 @@ func Start(t testing.TB, directives string) *Server {
 		}
 		process := program.Start(t, exec.Command(binary, "-f", file, "-DFOREGROUND"))
 		err := process.Ready(func() error {
-			request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, server.URL, nil)
+			request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, server.URL+"/mark.txt", nil)
 			if err != nil {
 				return err
 			}
@@ -61,7 +64,12 @@ func Start(t testing.TB, directives string) *Server {
 			if err != nil {
 				return err
 			}
-			return response.Body.Close()
+			defer response.Body.Close()
+			text, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+			if err == nil && string(text) != mark {
+				err = fmt.Errorf("another server answers: %s", response.Status)
+			}
+			return err
 		})
 		if err == nil {
 			return server
