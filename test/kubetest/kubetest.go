@@ -80,11 +80,17 @@ func Start(t testing.TB, authentication string) *Server {
 		cmd.Dir = dir
 		process := program.Start(t, cmd)
 		err := process.Ready(func() error {
-			status, answer, err := server.send(context.Background(), server.Token, http.MethodGet, "readyz", nil)
-			if err == nil && status != http.StatusOK {
-				err = fmt.Errorf("readyz: status %d: %s", status, answer)
+			// The namespace is made by a controller for which readyz does not wait.
+			for _, path := range []string{"readyz", "api/v1/namespaces/default"} {
+				status, answer, err := server.send(context.Background(), server.Token, http.MethodGet, path, nil)
+				if err != nil {
+					return err
+				}
+				if status != http.StatusOK {
+					return fmt.Errorf("%s: status %d: %s", path, status, answer)
+				}
 			}
-			return err
+			return nil
 		})
 		if err == nil {
 			return server

@@ -2,12 +2,13 @@ package relying
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/test/issuertest"
 	"github.com/writ-run/writ/test/kubetest"
+	"github.com/writ-run/writ/test/program"
 )
 
 const kubeAudience = "https://kube.example.com"
@@ -71,13 +72,13 @@ func TestKubernetes(t *testing.T) {
 		"subjects": []any{map[string]any{"kind": "User", "name": "writ:infra/deploy", "apiGroup": "rbac.authorization.k8s.io"}},
 	})
 	// The server's authorizer hears of a role by a watch, on a busy machine not at once.
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	if err := program.Eventually(t.Context(), func() error {
 		status, answer := kube.As(t, made.good[key.RS256], "GET", "api/v1/namespaces/default/configmaps", nil)
-		if status == 200 {
-			break
+		if status != 200 {
+			return fmt.Errorf("who is let in may not do what is allowed: status %d: %v", status, answer)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("who is let in may not do what is allowed: status %d: %v", status, answer)
-		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
