@@ -46,7 +46,8 @@ func guard(t *testing.T, issuerURL string, further ...string) *guarded {
 	directory := t.TempDir()
 	script := filepath.Join(directory, "writ.js")
 	save(t, script, strings.ReplaceAll(blocks(t, "javascript")[0], pageIssuer, issuerURL))
-	further = append(further, "/etc/nginx/writ.js", script, "127.0.0.1:8443", "LISTEN", "http://127.0.0.1:8080", service.URL)
+	further = append(further, "/etc/nginx/writ.js", script, "127.0.0.1:8443", "LISTEN", "http://127.0.0.1:8080", service.URL,
+		"js_fetch_timeout 5s", "js_fetch_timeout 60s") // tests run beside others, on a machine that is busy
 	configuration := strings.NewReplacer(further...)
 	g.nginx = nginxtest.Start(t, directory, configuration.Replace(blocks(t, "nginx")[0]), "ngx_http_js_module.so")
 	g.address = "http://" + g.nginx.Address

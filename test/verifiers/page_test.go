@@ -151,6 +151,11 @@ func jsPage(t *testing.T, shown []string) []string {
 	if err := os.Symlink(nodeModules(t), filepath.Join(directory, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
+	const fetching = "createRemoteJWKSet(new URL(discovery.jwks_uri)"
+	if !strings.Contains(shown[0], fetching) {
+		t.Fatalf("no %s) in\n%s", fetching, shown[0])
+	}
+	shown[0] = strings.Replace(shown[0], fetching, fetching+", { timeoutDuration: 60_000 }", 1) // tests run on a machine that is busy
 	save(t, filepath.Join(directory, "verifier.mjs"), shown[0]+jsMain)
 	return []string{program.Find(t, "node"), filepath.Join(directory, "verifier.mjs")}
 }

@@ -5,7 +5,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose'
 const [issuer, audience, subject, mode] = process.argv.slice(2)
 const discovery = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json()
 if (discovery.issuer !== issuer) throw new Error('the discovery document is another issuer\'s')
-const keys = createRemoteJWKSet(new URL(discovery.jwks_uri))
+const keys = createRemoteJWKSet(new URL(discovery.jwks_uri), { timeoutDuration: 60_000 }) // 5 s are too few on a busy machine
 
 const options = {
   default: {},
