@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,7 +31,9 @@ var ready atomic.Bool
 
 // Main is the child of Generate, where args say so by their first. A binary that calls Generate calls it before anything
 // else, and ends with status where it was played.
-func Main(args []string) (status int, played bool) {
+func Main(args []string) (status int, played bool) { return play(args, lower) }
+
+func play(args []string, lower func(thread int)) (status int, played bool) {
 	ready.Store(true)
 	if len(args) != 2 || filepath.Base(args[0]) != childName {
 		return 0, false
@@ -62,13 +65,23 @@ func generate(algorithm key.Algorithm) error {
 	return err
 }
 
+// patience is how long the child has. On a machine that is always busy it would hardly ever end, and somebody may wait for
+// the key after all, as who calls `writ key rotate` does.
+const patience = 20 * time.Second
+
 // Generate is key.Generate, with the work of an RSA key done apart. Where there can be no child (its binary does not call
-// Main, or the machine has no process to spare) it is done here. On a busy machine the child may take long: ctx ends it.
+// Main, or the machine has no process to spare), or it has not ended in 20 seconds, it is done here; ctx ends it before.
 func Generate(ctx context.Context, algorithm key.Algorithm) (key.Private, error) {
+	return generateApart(ctx, algorithm, patience, lower)
+}
+
+func generateApart(ctx context.Context, algorithm key.Algorithm, patience time.Duration, lower func(thread int)) (key.Private, error) {
 	if algorithm != key.RS256 || !ready.Load() {
 		return key.Generate(algorithm, "")
 	}
-	made, err := fromChild(ctx, algorithm)
+	within, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	made, err := fromChild(within, algorithm, lower)
 	switch {
 	case err == nil:
 		return made, nil
@@ -78,7 +91,7 @@ func Generate(ctx context.Context, algorithm key.Algorithm) (key.Private, error)
 	return key.Generate(algorithm, "")
 }
 
-func fromChild(ctx context.Context, algorithm key.Algorithm) (key.Private, error) {
+func fromChild(ctx context.Context, algorithm key.Algorithm, lower func(thread int)) (key.Private, error) {
 	var text bytes.Buffer
 	child := exec.CommandContext(ctx, "/proc/self/exe")
 	child.Args, child.Dir, child.Env = []string{childName, string(algorithm)}, "/", []string{"GOTRACEBACK=none"}

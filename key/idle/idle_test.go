@@ -7,13 +7,17 @@ import (
 	"crypto/sha256"
 	"errors"
 	"os"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/key"
 )
 
+// TestMain plays the child, which shares the processor here: as idle as it should be, it would not end for minutes where
+// the tests of other packages run beside this one.
 func TestMain(m *testing.M) {
-	if status, played := Main(os.Args); played {
+	if status, played := play(os.Args, func(int) {}); played {
 		os.Exit(status)
 	}
 	os.Exit(m.Run())
@@ -22,9 +26,10 @@ func TestMain(m *testing.M) {
 // TestChild: the child's key is a key like any other, and another one each time.
 func TestChild(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
+	seen, lowered := map[string]bool{}, 0
+	lower := func(child int) { lowered = child }
 	for range 2 {
-		made, err := fromChild(t.Context(), key.RS256)
+		made, err := fromChild(t.Context(), key.RS256, lower)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +46,10 @@ func TestChild(t *testing.T) {
 	if len(seen) != 2 {
 		t.Errorf("two keys have the ids %v", seen)
 	}
-	if _, err := fromChild(t.Context(), "HS256"); err == nil {
+	if lowered == 0 {
+		t.Error("the child was not lowered")
+	}
+	if _, err := fromChild(t.Context(), "HS256", lower); err == nil {
 		t.Error("a child made a key for HS256")
 	}
 }
@@ -51,7 +59,7 @@ func TestGenerate(t *testing.T) {
 	for _, apart := range []bool{true, false} {
 		ready.Store(apart)
 		for _, a := range []key.Algorithm{key.RS256, key.ES256, key.EdDSA} {
-			made, err := Generate(t.Context(), a)
+			made, err := generateApart(t.Context(), a, patience, func(int) {})
 			if err != nil || made.Public().Algorithm() != a {
 				t.Errorf("%s: %v, %v", a, made, err)
 			}
@@ -65,6 +73,19 @@ func TestGenerate(t *testing.T) {
 	cancel()
 	if _, err := Generate(ended, key.RS256); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestPatience: a key is made also where the child never gets to run.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	stop := func(child int) {
+		if err := syscall.Kill(child, syscall.SIGSTOP); err != nil {
+			t.Error(err)
+		}
+	}
+	if made, err := generateApart(t.Context(), key.RS256, 10*time.Millisecond, stop); err != nil || made.Public().Algorithm() != key.RS256 {
+		t.Errorf("%v, %v", made, err)
 	}
 }
 
