@@ -146,10 +146,12 @@ const (
 // Begin starts a record; ID, Process and Started are filled in. The oldest records of the source go.
 func (s *Store) Begin(h Head) (*Writer, error) {
 	directory := s.sourceDirectory(h.Source)
-	if err := os.MkdirAll(directory, 0o700); err != nil {
+	held, err := hold(directory)
+	if err != nil {
 		return nil, fmt.Errorf("record of the run: %w", err)
 	}
-	names, err := records(directory)
+	defer held.Close()
+	names, err := recordsIn(held)
 	if err != nil {
 		return nil, fmt.Errorf("record of the run: %w", err)
 	}
@@ -170,7 +172,23 @@ func (s *Store) Begin(h Head) (*Writer, error) {
 		os.Remove(path)
 		return nil, err
 	}
-	return w, s.prune(directory)
+	return w, prune(directory, names[:max(0, len(names)+1-s.config.Keep)])
+}
+
+// hold opens a source's directory, which is made where there is none, and locks it until it is closed: runs that begin at once
+// do so one after the other, so that each sees those before it.
+func hold(directory string) (*os.File, error) {
+	held, err := os.Open(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(directory, 0o700); err == nil {
+			held, err = os.Open(directory)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	_ = syscall.Flock(int(held.Fd()), syscall.LOCK_EX) // not every network file system can
+	return held, nil
 }
 
 // after is the time of a new run's id: now, or, where the clock was set back, right after the newest.
@@ -259,14 +277,10 @@ func (s *Store) sourceDirectory(source string) string {
 	return filepath.Join(s.directory, "source-"+url.PathEscape(source))
 }
 
-// prune removes what is beyond Keep, the oldest first, but no run that is going on.
-func (s *Store) prune(directory string) error {
-	names, err := records(directory)
-	if err != nil {
-		return err
-	}
+// prune removes records, but no run that is going on.
+func prune(directory string, names []string) error {
 	var problems []error
-	for _, name := range names[:max(0, len(names)-s.config.Keep)] {
+	for _, name := range names {
 		path := filepath.Join(directory, name)
 		if locked(path) {
 			continue
@@ -280,7 +294,16 @@ func (s *Store) prune(directory string) error {
 
 // records are the names of a directory's records, oldest first.
 func records(directory string) ([]string, error) {
-	entries, err := os.ReadDir(directory)
+	opened, err := os.Open(directory)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	return recordsIn(opened)
+}
+
+func recordsIn(directory *os.File) ([]string, error) {
+	entries, err := directory.ReadDir(-1)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -218,6 +219,34 @@ func TestClockGoesBack(t *testing.T) {
 	for i, run := range runs {
 		if run.ID != ids[4-i] || !run.Started.Equal(time.Date(2026, 11, 27-(4-i), 10, 0, 0, 0, time.UTC)) {
 			t.Errorf("%d: %s, started %v; want %s", i, run.ID, run.Started, ids[4-i])
+		}
+	}
+}
+
+// TestAtOnce has runs begin at once while the clock stands still: each sees those before it.
+func TestAtOnce(t *testing.T) {
+	t.Parallel()
+	s := Open(t.TempDir(), Config{Now: func() time.Time { return time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC) }})
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			w, err := s.Begin(Head{Source: "x"})
+			if err == nil {
+				err = w.End(Succeeded, nil)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	runs, err := s.List("x", 0)
+	if err != nil || len(runs) != 50 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	for i, run := range runs {
+		if want := fmt.Sprintf("20261127T100000.%06dZ", 49-i); !strings.HasPrefix(run.ID, want) {
+			t.Errorf("%d: %s, want %s", i, run.ID, want)
 		}
 	}
 }
