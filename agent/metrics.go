@@ -72,13 +72,16 @@ type histogram struct {
 	sum    float64
 }
 
+// escapes are those of a label's value. What replaces them is made once: it is far larger than a label, and every run writes
+// some dozens.
+var escapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+
 // label writes name="value" as the text format has it.
 func label(name, value string) string {
 	if len(value) > maxLabel {
 		value = strings.ToValidUTF8(value[:maxLabel], "") + "..."
 	}
-	value = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(strings.ToValidUTF8(value, "\ufffd"))
-	return name + `="` + value + `"`
+	return name + `="` + escapes.Replace(strings.ToValidUTF8(value, "\ufffd")) + `"`
 }
 
 func series(name string, labels ...string) string {
