@@ -21,13 +21,14 @@ type Evaluator struct {
 	timer    *time.Timer // ends the spare
 	starting sync.WaitGroup
 	busy     bool // with starting one
+	needed   bool // a program took one
 	closed   bool
 }
 
 // Run evaluates a program, in the process that is ready where there is one.
 func (e *Evaluator) Run(ctx context.Context, p jsonnet.Program, a jsonnet.Access, l jsonnet.Limits) ([]byte, error) {
 	if json, is := jsonnet.Literal(p, l); is {
-		return json, nil
+		return json, nil // plain data takes none
 	}
 	if c := e.take(); c != nil {
 		result, err := c.run(ctx, p, a, l)
@@ -43,7 +44,7 @@ func (e *Evaluator) take() *child {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c := e.spare
-	e.spare = nil
+	e.spare, e.needed = nil, true
 	if c == nil || !e.timer.Stop() || !c.lives() {
 		if c != nil {
 			go c.end(false)
@@ -60,11 +61,12 @@ func (c *child) lives() bool {
 	return err == nil && info.Signo == 0
 }
 
-// Prepare starts a process for the next program, without waiting for it, unless one is ready. It ends after half a minute.
+// Prepare starts a process for the next program, without waiting for it, unless one is ready, or none was needed yet: all
+// programs were plain data. It ends after half a minute.
 func (e *Evaluator) Prepare() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || e.busy || e.spare != nil {
+	if e.closed || e.busy || e.spare != nil || !e.needed {
 		return
 	}
 	e.busy = true

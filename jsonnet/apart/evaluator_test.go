@@ -56,6 +56,14 @@ func TestEvaluator(t *testing.T) {
 			}
 		}
 	}
+	if got, err := run("{ a: 1 }"); got != "{\n   \"a\": 1\n}" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	e.Close() // which waits for a process that is being started
+	if got := children(t); len(got) > 0 {
+		t.Errorf("a process is ready, though plain data takes none")
+	}
+	e = apart.Evaluator{}
 	if got, err := run("1 + 1"); got != "2" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
