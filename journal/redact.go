@@ -20,7 +20,7 @@ type Redactor struct {
 	known   map[string]bool           // secrets
 	forms   map[string]struct{}       // all that is masked
 	lengths map[[minSecret]byte][]int // of the forms that begin so, long before short
-	starts  [1 << 13]uint8            // a bit for each hash of a beginning
+	starts  []uint8                   // a bit for each hash of a beginning; nil: there is no secret, as in most runs
 	longest int
 	warned  bool
 	held    map[held]string // ends of partial entries, which may hold the start of a secret
@@ -73,6 +73,9 @@ func (r *Redactor) learn(secret string, all []string) bool {
 		return false
 	}
 	r.known[secret] = true
+	if r.starts == nil {
+		r.starts = make([]uint8, 1<<13)
+	}
 	r.last = [2]string{}
 	for _, form := range all {
 		if _, known := r.forms[form]; known {

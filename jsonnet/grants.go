@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/writ-run/writ/internal/address"
@@ -43,8 +44,11 @@ const (
 // with http and https and never leaves https, and the request's headers are not sent to another host. Errors hold nothing
 // that a server said, but of its certificate.
 func HTTPFetch(client *http.Client) func(ctx context.Context, r Request) ([]byte, error) {
-	if client == nil {
-		client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	by := func() *http.Client { return client }
+	if client == nil { // it is made once it is needed: most Patterns get nothing
+		by = sync.OnceValue(func() *http.Client {
+			return &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+		})
 	}
 	return func(ctx context.Context, r Request) ([]byte, error) {
 		timeout := r.Timeout
@@ -53,7 +57,7 @@ func HTTPFetch(client *http.Client) func(ctx context.Context, r Request) ([]byte
 		}
 		within, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		body, err := fetch(within, *client, r)
+		body, err := fetch(within, *by(), r)
 		if err != nil && ctx.Err() == nil && within.Err() != nil {
 			return nil, fmt.Errorf("no answer within %s", timeout)
 		}
