@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/journal"
@@ -179,11 +180,13 @@ func (t *turn) execute(ctx context.Context) Outcome {
 	if t.job.plan {
 		return Outcome{Plan: maskedPlan(t.plan, t.work.Mask)}
 	}
-	begun := make(chan *recording, 1)
-	go func() { begun <- t.record() }() // while the disk is waited for
+	begun := sync.OnceValue(t.record)
+	if !t.ranBefore() {
+		go begun() // while the disk is waited for
+	}
 	if err := t.ahead(); err != nil {
 		err = fmt.Errorf("nothing runs, since what would cannot be remembered: %w", err)
-		(<-begun).end(err)
+		begun().end(err)
 		return Outcome{Err: err}
 	}
 	if t.keeps() {
@@ -194,7 +197,7 @@ func (t *turn) execute(ctx context.Context) Outcome {
 		}
 		t.mu.Unlock()
 	}
-	kept := <-begun
+	kept := begun()
 	runner := t.work.Runner
 	runner.Exec, runner.Env, runner.Source, runner.Stop = t.exec, t.env, t.name, t.agent.stopping
 	runner.Done = func(o command.Outcome) {
@@ -213,6 +216,13 @@ func (t *turn) execute(ctx context.Context) Outcome {
 	out := Outcome{Result: maskedResult(result, t.work.Mask), Plan: maskedPlan(t.plan, t.work.Mask), Err: err, events: result.Events}
 	ended(out)
 	return out
+}
+
+// ranBefore says whether the order has run since the agent started: then there is mostly nothing to write down ahead.
+func (t *turn) ranBefore() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.order != nil && t.order.ran
 }
 
 // isEnd says whether a run was ended.
