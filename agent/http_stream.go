@@ -92,25 +92,13 @@ func (s *stream) keep() {
 	}
 }
 
-// flush writes what is pending, and something after it. A client that does not read for as long as an answer may take is
+// flush sends what is pending, and something after it. A client that does not read for as long as an answer may take is
 // given up.
 func (s *stream) flush(more []byte) {
-	s.mu.Lock()
-	text := append(s.pending, more...)
-	s.pending = nil
-	gone := s.gone
-	s.mu.Unlock()
-	if gone || len(text) == 0 {
+	wrote, err := s.write(more)
+	if !wrote {
 		return
 	}
-	if !s.begun {
-		s.begun = true
-		s.w.Header().Set("Content-Type", api.EventStream)
-		s.w.Header().Set("X-Accel-Buffering", "no") // a proxy that holds events back makes them useless
-		s.w.WriteHeader(http.StatusOK)
-	}
-	s.hurried()
-	_, err := s.w.Write(text)
 	if err == nil {
 		err = s.control.Flush()
 	}
@@ -122,6 +110,28 @@ func (s *stream) flush(more []byte) {
 	}
 }
 
+// write writes what is pending, and something after it, for the next flush or the end of the answer. False: there was nothing
+// to write, or nobody to write it for.
+func (s *stream) write(more []byte) (wrote bool, err error) {
+	s.mu.Lock()
+	text := append(s.pending, more...)
+	s.pending = nil
+	gone := s.gone
+	s.mu.Unlock()
+	if gone || len(text) == 0 {
+		return false, nil
+	}
+	if !s.begun {
+		s.begun = true
+		s.w.Header().Set("Content-Type", api.EventStream)
+		s.w.Header().Set("X-Accel-Buffering", "no") // a proxy that holds events back makes them useless
+		s.w.WriteHeader(http.StatusOK)
+	}
+	s.hurried()
+	_, err = s.w.Write(text)
+	return true, err
+}
+
 // stop ends the goroutine, and tells whether anything was, or is to be, sent.
 func (s *stream) stop() (begun bool) {
 	s.once.Do(func() { close(s.quit) })
@@ -131,7 +141,7 @@ func (s *stream) stop() (begun bool) {
 	return s.begun || len(s.pending) > 0
 }
 
-// end sends the result, as the last event. The stream is stopped.
+// end writes the result, as the last event; the end of the answer sends it, in one piece with that. The stream is stopped.
 func (s *stream) end(result api.Pushed) {
 	s.mu.Lock()
 	result.Omitted += s.omitted
@@ -140,5 +150,5 @@ func (s *stream) end(result api.Pushed) {
 	if err != nil {
 		panic(err) // texts and numbers
 	}
-	s.flush(appendEvent(nil, api.ResultEvent, data))
+	_, _ = s.write(appendEvent(nil, api.ResultEvent, data)) // a client that has gone is nobody's mistake
 }
