@@ -15,6 +15,13 @@ const (
 	maxStreamed = 64 << 20 // bytes of entries in all
 )
 
+// Entries that come within a moment are sent together, unless they are many: a check that finds nothing to do takes two, and
+// the result is there soon after.
+const (
+	moment = 20 * time.Millisecond
+	plenty = maxPending / 16
+)
+
 // stream is a Sink that sends entries to a client as server-sent events. The run never waits for the client: what a slow
 // one does not take in time is left out, and counted.
 //
@@ -30,7 +37,7 @@ type stream struct {
 	omitted int // entries
 	gone    bool
 
-	wake chan struct{} // holds one: there is something to write, or an end
+	wake chan struct{} // holds one: there is something to write, or plenty
 	quit chan struct{}
 	done chan struct{}
 	once sync.Once
@@ -60,10 +67,13 @@ func (s *stream) Append(entry journal.Entry) error {
 		return nil
 	}
 	s.sent += len(data)
+	first := len(s.pending) == 0
 	s.pending = appendEvent(s.pending, api.EntryEvent, data)
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	if first || len(s.pending) >= plenty {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
 	}
 	return nil
 }
@@ -83,6 +93,12 @@ func (s *stream) keep() {
 	for {
 		select {
 		case <-s.wake:
+			select {
+			case <-s.wake:
+			case <-time.After(moment):
+			case <-s.quit:
+				return
+			}
 			s.flush(nil)
 		case <-beat.C:
 			s.flush([]byte(": still there\n\n"))

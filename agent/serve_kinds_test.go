@@ -79,6 +79,9 @@ func TestStreamOfNothing(t *testing.T) {
 		if got := fmt.Sprint(answer.StatusCode, " ", answer.Header.Get("Content-Type")); got != want {
 			t.Errorf("%s: %s, want %s", body, got, want)
 		}
+		if answer.ContentLength != int64(len(text)) {
+			t.Errorf("%s: it came in pieces", body)
+		}
 		if body != "good" {
 			continue
 		}
