@@ -14,9 +14,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -96,11 +98,18 @@ type place struct {
 	pin     [sha256.Size]byte
 }
 
-// bareServer answers with nothing around it.
-func bareServer() *http.Server {
+// bareServer answers with nothing around it, but for a script where there is one, as a check is started.
+func bareServer(script string) *http.Server {
 	return &http.Server{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
+		}
+		if script != "" {
+			command := exec.Command("/usr/bin/bash", "-e", "-o", "pipefail", "-c", script)
+			command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			if _, err := command.CombinedOutput(); err != nil {
+				panic(http.ErrAbortHandler)
+			}
 		}
 		io.WriteString(w, `{"changedIDs":[],"changedOutputs":[],"err":"","exit":false,"removedIDs":[],"removedOutputs":[]}`)
 	})}
@@ -129,7 +138,7 @@ func listenBare(path string) (net.Listener, place, error) {
 // order as plain text of HTTP.
 func bare(b *testing.B, state string, raw []byte) func() error {
 	b.Helper()
-	server := bareServer()
+	server := bareServer("")
 	b.Cleanup(func() { server.Close() })
 	places := make([]place, machines)
 	for i := range places {

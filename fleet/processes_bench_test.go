@@ -22,17 +22,18 @@ const processes = 200
 
 // BenchmarkNoOpProcesses pushes an order that changes nothing to two hundred `writ agent`, each a process with a state, over new
 // connections: at most 2 x as many handshakes and POSTs with nothing around them. The order has no Command to look at; with
-// one, each machine also starts a shell, which is what it costs.
+// one, each machine also starts a shell, which is what it costs: "shell" holds it against POSTs that start one, too.
 func BenchmarkNoOpProcesses(b *testing.B) {
-	for _, test := range []struct{ name, text string }{
-		{"nothing", "{ run: [] }"},
-		{"one", "{ run: [{ id: 'a', check: 'true', change: 'false' }] }"},
+	const one = "{ run: [{ id: 'a', check: 'true', change: 'false' }] }"
+	for _, test := range []struct{ name, text, script string }{
+		{"nothing", "{ run: [] }", ""}, {"one", one, ""}, {"shell", one, "true"},
 	} {
-		b.Run(test.name, func(b *testing.B) { pushToProcesses(b, test.text) })
+		b.Run(test.name, func(b *testing.B) { pushToProcesses(b, test.text, test.script) })
 	}
 }
 
-func pushToProcesses(b *testing.B, text string) {
+// pushToProcesses pushes an order of a text; what it is held against starts a shell for the script, where there is one.
+func pushToProcesses(b *testing.B, text, script string) {
 	raw, public := signed(b, text)
 	verify, err := public.MarshalJSON()
 	must(b, err)
@@ -80,12 +81,12 @@ func pushToProcesses(b *testing.B, text string) {
 		})
 		return problem
 	}
-	ratio.Run(b, 2, posts(bareProcesses(b, directory), raw), subject)
+	ratio.Run(b, 2, posts(bareProcesses(b, directory, script), raw), subject)
 	b.ReportMetric(processes, "machines/op")
 }
 
 // bareProcesses starts as many processes that answer with nothing around it, each with the certificate of an agent.
-func bareProcesses(b *testing.B, directory string) []place {
+func bareProcesses(b *testing.B, directory, script string) []place {
 	b.Helper()
 	self, err := os.Executable()
 	must(b, err)
@@ -95,7 +96,7 @@ func bareProcesses(b *testing.B, directory string) []place {
 	for i := range places {
 		starting.Go(func() error {
 			command := exec.Command(self)
-			command.Env = append(os.Environ(), barePath+"="+filepath.Join(directory, fmt.Sprint(i), ".certificate"))
+			command.Env = append(os.Environ(), barePath+"="+filepath.Join(directory, fmt.Sprint(i), ".certificate"), bareScript+"="+script)
 			p := program.Start(b, command)
 			return p.Ready(func() error {
 				var pin []byte
@@ -114,12 +115,15 @@ func bareProcesses(b *testing.B, directory string) []place {
 // barePath names, in the environment of a process that answers with nothing around it, the file of its certificate.
 const barePath = "WRIT_TEST_BARE"
 
+// bareScript holds, in such an environment, what it starts a shell for.
+const bareScript = "WRIT_TEST_BARE_SCRIPT"
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(barePath); path != "" {
 		listener, at, err := listenBare(path)
 		if err == nil {
 			fmt.Printf("%s %x\n", at.address, at.pin)
-			err = bareServer().Serve(listener)
+			err = bareServer(os.Getenv(bareScript)).Serve(listener)
 		}
 		panic(err)
 	}
