@@ -1,6 +1,7 @@
 package apart
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -23,11 +24,20 @@ type Evaluator struct {
 	busy     bool // with starting one
 	needed   bool // a program took one
 	closed   bool
+	last     literal
+}
+
+// literal is a program of plain data, with its JSON: an order that changes nothing is the one before, again and again.
+type literal struct {
+	name   string
+	text   []byte // nil: there was none
+	limits jsonnet.Limits
+	json   []byte
 }
 
 // Run evaluates a program, in the process that is ready where there is one.
 func (e *Evaluator) Run(ctx context.Context, p jsonnet.Program, a jsonnet.Access, l jsonnet.Limits) ([]byte, error) {
-	if json, is := jsonnet.Literal(p, l); is {
+	if json, is := e.literal(p, l); is {
 		return json, nil // plain data takes none
 	}
 	if c := e.take(); c != nil {
@@ -37,6 +47,26 @@ func (e *Evaluator) Run(ctx context.Context, p jsonnet.Program, a jsonnet.Access
 		} // it has died while it waited
 	}
 	return Run(ctx, p, a, l)
+}
+
+// literal is jsonnet.Literal, which does not read again what it read last.
+func (e *Evaluator) literal(p jsonnet.Program, l jsonnet.Limits) (json []byte, is bool) {
+	name, text, err := p.Import("", p.Entrypoint)
+	if err != nil {
+		return nil, false
+	}
+	e.mu.Lock()
+	last := e.last
+	e.mu.Unlock()
+	if last.text != nil && last.name == name && last.limits == l && bytes.Equal(last.text, text) {
+		return bytes.Clone(last.json), true
+	}
+	if json, is = jsonnet.Literal(p, l); is {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.last = literal{name, bytes.Clone(text), l, bytes.Clone(json)}
+	}
+	return json, is
 }
 
 // take returns the process that is ready; nil: none is.

@@ -56,8 +56,10 @@ func TestEvaluator(t *testing.T) {
 			}
 		}
 	}
-	if got, err := run("{ a: 1 }"); got != "{\n   \"a\": 1\n}" || err != nil {
-		t.Errorf("%q, %v", got, err)
+	for _, n := range []string{"1", "1", "2", "1"} { // what was read last is not mistaken for another
+		if got, err := run("{ a: " + n + " }"); got != "{\n   \"a\": "+n+"\n}" || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
 	}
 	e.Close() // which waits for a process that is being started
 	if got := children(t); len(got) > 0 {
