@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/writ-run/writ/command"
 )
@@ -81,13 +82,16 @@ func (s *source) dispatch(of sent) (exit bool) {
 	return exit
 }
 
-// allowed says which events may be sent.
+// allowed says which events may be sent. The expression is compiled with the first: most runs send none but the agent's own.
 func (e Events) allowed() func(name string) bool {
-	pattern, err := regexp.Compile("^(?:" + e.Send + ")$")
-	if e.Send == "" || err != nil { // Validate has refused it
-		return func(string) bool { return false }
+	compiled := sync.OnceValues(func() (*regexp.Regexp, error) { return regexp.Compile("^(?:" + e.Send + ")$") })
+	return func(name string) bool {
+		if e.Send == "" {
+			return false
+		}
+		pattern, err := compiled()
+		return err == nil && pattern.MatchString(name) // Validate has refused another
 	}
-	return pattern.MatchString
 }
 
 // deliver runs the sources that receive an event. What goes wrong there stops no other.
