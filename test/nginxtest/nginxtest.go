@@ -2,11 +2,13 @@
 package nginxtest
 
 import (
+	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/writ-run/writ/test/program"
@@ -61,7 +63,23 @@ func StartOn(t testing.TB, listener net.Listener, directory, inside string, need
 	command := exec.Command(path, "-e", "stderr", "-p", directory, "-c", file)
 	command.ExtraFiles = []*os.File{socket}
 	command.Env = append(os.Environ(), "NGINX=3;") // the number that the first of ExtraFiles gets
-	return &Server{address, program.Start(t, command)}
+	process := program.Start(t, command)
+	if err := unblock(socket); err != nil {
+		t.Fatal(err)
+	}
+	return &Server{address, process}
+}
+
+// unblock makes a socket that a process was started with one that nobody waits at, here and there. nginx takes it for granted:
+// of two workers that hear of one connection, the second would wait for another one and forget those that it has.
+func unblock(socket *os.File) error {
+	raw, err := socket.SyscallConn() // its Fd, which os/exec asked for, made it one to wait at
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = syscall.SetNonblock(int(fd), true) })
+	return errors.Join(err, failed)
 }
 
 // configuration is everything around what stands inside http { }.
