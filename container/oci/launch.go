@@ -74,6 +74,7 @@ func (p *process) stage(ctx context.Context, streams *container.Streams) (*bufio
 	if p.runtime.rootless {
 		stage = p.stageProcess
 	}
+	defer p.forget()
 	exit, problem := stage(ctx, streams, statusWrite)
 	statusWrite.Close()
 	if ctx.Err() != nil {
@@ -81,6 +82,14 @@ func (p *process) stage(ctx context.Context, streams *container.Streams) (*bufio
 	}
 	status := bufio.NewReaderSize(statusRead, 1<<16)
 	return status, p.started(status, exit, problem)
+}
+
+// forget lets go of what the OCI runtime has noted of a start.
+func (p *process) forget() {
+	if p.notes != nil {
+		p.notes.Close()
+		p.notes = nil
+	}
 }
 
 // giveStreams gives the task's user the task's streams, so that it can open /dev/stdout. Only what is ours alone is given away:
@@ -247,7 +256,7 @@ func (p *process) started(status *bufio.Reader, exit, problem error) error {
 
 // hold takes a descriptor of the container's first process.
 func (p *process) hold() error {
-	data, err := os.ReadFile(p.pidFile())
+	data, err := p.noted(pidName)
 	if err == nil {
 		p.pid, err = strconv.Atoi(string(bytes.TrimSpace(data)))
 	}
@@ -267,7 +276,7 @@ func (p *process) hold() error {
 // runtimeError is what the OCI runtime said in its log.
 func (p *process) runtimeError(exit error) error {
 	name := filepath.Base(p.runtime.command)
-	data, _ := os.ReadFile(p.logFile()) // it may not have got so far
+	data, _ := p.noted(logName) // it may not have got so far
 	last := ""
 	for line := range bytes.Lines(data) {
 		var entry struct{ Level, Msg string }

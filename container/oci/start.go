@@ -192,8 +192,12 @@ func (p *process) addConfig(m made) error {
 		return err
 	}
 	p.plan.Files["bundle/config.json"] = string(data)
-	p.plan.Command = []string{p.runtime.command, "--root", p.runtime.state(), "--log", p.logFile(), "--log-format", "json", "run", "--detach",
-		"--bundle", filepath.Join(m.stage, "bundle"), "--pid-file", p.pidFile(), "--preserve-fds", strconv.Itoa(p.handedOn()), p.id}
+	notes := p.directory
+	if !p.runtime.rootless {
+		notes = m.stage // in memory: see stageThread
+	}
+	p.plan.Command = []string{p.runtime.command, "--root", p.runtime.state(), "--log", filepath.Join(notes, logName), "--log-format", "json", "run", "--detach",
+		"--bundle", filepath.Join(m.stage, "bundle"), "--pid-file", filepath.Join(notes, pidName), "--preserve-fds", strconv.Itoa(p.handedOn()), p.id}
 	return nil
 }
 
@@ -205,5 +209,16 @@ func (p *process) handedOn() int {
 	return 1
 }
 
-func (p *process) logFile() string { return filepath.Join(p.directory, "log") }
-func (p *process) pidFile() string { return filepath.Join(p.directory, "pid") }
+// What the OCI runtime notes.
+const (
+	logName = "log"
+	pidName = "pid"
+)
+
+// noted reads what the OCI runtime has noted.
+func (p *process) noted(name string) ([]byte, error) {
+	if p.notes != nil { // the stage's directory, which no path leads to any more
+		return os.ReadFile(fmt.Sprintf("/proc/self/fd/%d/%s", p.notes.Fd(), name))
+	}
+	return os.ReadFile(filepath.Join(p.directory, name))
+}

@@ -47,6 +47,9 @@ func (p *process) stageThread(ctx context.Context, streams *container.Streams, s
 		if err = p.plan.mount(ctx); err != nil {
 			return err
 		}
+		if p.notes, err = os.Open(p.plan.Directory); err != nil {
+			return err
+		}
 		if p.plan.Network {
 			if err = p.makeNetwork(ctx); err != nil {
 				return err

@@ -36,6 +36,7 @@ type process struct {
 	stops     []func()
 	streams   *container.Streams
 
+	notes      *os.File // the stage's directory, where the OCI runtime writes until the task has started; nil: p.directory
 	statusFile *os.File
 	status     *bufio.Reader
 	pid        int // on the host, of init
