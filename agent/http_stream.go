@@ -93,11 +93,13 @@ func (s *stream) keep() {
 	for {
 		select {
 		case <-s.wake:
-			select {
-			case <-s.wake:
-			case <-time.After(moment):
-			case <-s.quit:
-				return
+			if !s.hasPlenty() {
+				select {
+				case <-s.wake:
+				case <-time.After(moment):
+				case <-s.quit:
+					return
+				}
 			}
 			s.flush(nil)
 		case <-beat.C:
@@ -106,6 +108,14 @@ func (s *stream) keep() {
 			return
 		}
 	}
+}
+
+// hasPlenty says whether so much is pending that nothing more is waited for. It may have come before the first of it was heard
+// of, or while a slow client was written to: what does not fit any more would be left out meanwhile.
+func (s *stream) hasPlenty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) >= plenty
 }
 
 // flush sends what is pending, and something after it. A client that does not read for as long as an answer may take is
