@@ -25,7 +25,7 @@ func (f *front) dial() net.Conn {
 			f.t.Cleanup(func() { connection.Close() })
 			return connection
 		}
-		if tries == 20 {
+		if tries == f.tries {
 			f.t.Fatal(err)
 		}
 		f.t.Log(err)

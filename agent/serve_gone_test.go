@@ -151,7 +151,7 @@ func (f *front) hurriedPush(transport *http.Transport, accept string) (*http.Res
 		}
 		request.Header.Set("Accept", accept)
 		answer, err := (&http.Client{Transport: transport}).Do(request)
-		if err == nil || tries == 20 {
+		if err == nil || tries == f.tries {
 			return answer, err
 		}
 		f.t.Log(err)
