@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What a pipe can still hold once all its writers that were found are dead, and how long to look for it where one that
-// was not found keeps the pipe open.
+// What a pipe can still hold once all its writers that were found are dead, and for how long in all to look for more where one
+// that was not found keeps the pipe open: a daemon that always has something to say may do so for years.
 const (
 	maxRest  = 1 << 20 // the default of /proc/sys/fs/pipe-max-size
 	restWait = 100 * time.Millisecond
@@ -175,7 +175,7 @@ func (o *output) run() {
 		if err != nil && !(late && !ended) {
 			return // all is read, or somebody keeps the pipe open and it is empty
 		}
-		if late || ended {
+		if late && !ended {
 			ended = true
 			o.from.SetReadDeadline(time.Now().Add(o.wait))
 		}
@@ -188,11 +188,10 @@ func (o *output) there(buffer []byte) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	o.from.SetReadDeadline(time.Time{})
-	if unread := pipe.Read(func(fd uintptr) (done bool) {
+	if unread := pipe.Control(func(fd uintptr) {
 		for {
 			if n, err = syscall.Read(int(fd), buffer); err != syscall.EINTR {
-				return true // it does not wait
+				return // it does not wait
 			}
 		}
 	}); unread != nil {

@@ -32,3 +32,35 @@ func TestRest(t *testing.T) {
 		s.Started()
 	}
 }
+
+// TestRestOfDaemon: who keeps the pipe open and goes on to write is not waited for.
+func TestRestOfDaemon(t *testing.T) {
+	t.Parallel()
+	var got bytes.Buffer
+	s, err := OpenStreams(IO{Stdout: &got})
+	if err != nil {
+		t.Fatal(err)
+	}
+	finished, heardOut := make(chan struct{}), make(chan bool)
+	go func() {
+		for range 60_000 { // it takes a minute for that
+			_, _ = s.Child[1].WriteString("x") // where nobody reads any more that is its end
+			select {
+			case <-finished:
+				heardOut <- false
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+		heardOut <- true
+	}()
+	s.Run(nil)
+	if err := s.Finish(); err != nil {
+		t.Error(err)
+	}
+	close(finished)
+	if <-heardOut {
+		t.Errorf("all %d bytes were waited for", got.Len())
+	}
+	s.Started()
+}
