@@ -29,7 +29,6 @@ type Evaluator struct {
 
 // literal is a program of plain data, with its JSON: an order that changes nothing is the one before, again and again.
 type literal struct {
-	name   string
 	text   []byte // nil: there was none
 	limits jsonnet.Limits
 	json   []byte
@@ -51,20 +50,21 @@ func (e *Evaluator) Run(ctx context.Context, p jsonnet.Program, a jsonnet.Access
 
 // literal is jsonnet.Literal, which does not read again what it read last.
 func (e *Evaluator) literal(p jsonnet.Program, l jsonnet.Limits) (json []byte, is bool) {
-	name, text, err := p.Import("", p.Entrypoint)
+	_, text, err := p.Import("", p.Entrypoint)
 	if err != nil {
 		return nil, false
 	}
 	e.mu.Lock()
 	last := e.last
 	e.mu.Unlock()
-	if last.text != nil && last.name == name && last.limits == l && bytes.Equal(last.text, text) {
+	if last.text != nil && last.limits == l && bytes.Equal(last.text, text) {
 		return bytes.Clone(last.json), true
 	}
+	p.Import = jsonnet.Text(p.Entrypoint, text, p.Import) // a file may be another one the next time
 	if json, is = jsonnet.Literal(p, l); is {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.last = literal{name, bytes.Clone(text), l, bytes.Clone(json)}
+		e.last = literal{bytes.Clone(text), l, bytes.Clone(json)}
 	}
 	return json, is
 }

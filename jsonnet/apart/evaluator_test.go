@@ -61,11 +61,10 @@ func TestEvaluator(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
-	e.Close() // which waits for a process that is being started
-	if got := children(t); len(got) > 0 {
+	e.Settle()
+	if e.Ready() {
 		t.Errorf("a process is ready, though plain data takes none")
 	}
-	e = apart.Evaluator{}
 	if got, err := run("1 + 1"); got != "2" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -114,6 +113,23 @@ func TestEvaluator(t *testing.T) {
 		t.Errorf("after Close: %q, %v", got, err)
 	}
 	ready(0)
+}
+
+// TestPlainDataIsReadOnce: a file that changes between two looks is never taken for what it was.
+func TestPlainDataIsReadOnce(t *testing.T) {
+	t.Parallel()
+	var e apart.Evaluator
+	reads := 0
+	program := jsonnet.Program{Entrypoint: "/a", Import: func(_, _ string) (string, []byte, error) {
+		reads++
+		return "/a", fmt.Appendf(nil, "{ a: %d }", reads), nil
+	}}
+	for want := 1; want <= 3; want++ {
+		got, err := e.Run(t.Context(), program, jsonnet.Access{}, patient)
+		if string(got) != fmt.Sprintf("{\n   \"a\": %d\n}\n", want) || err != nil {
+			t.Errorf("%q, %v; want %d", got, err, want)
+		}
+	}
 }
 
 // TestWarm: what a process evaluates while it waits is right.

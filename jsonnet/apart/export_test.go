@@ -26,5 +26,8 @@ func (e *Evaluator) Ready() bool {
 	return e.spare != nil
 }
 
+// Settle waits for a process that is being started.
+func (e *Evaluator) Settle() { e.starting.Wait() }
+
 // Warm is what a process does while it waits for a program.
 var Warm = warm
