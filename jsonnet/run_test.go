@@ -68,6 +68,26 @@ func TestRunLimits(t *testing.T) {
 	}
 }
 
+// TestRunReturns: when its time is over nobody waits for an evaluation, also where it does not end with that.
+func TestRunReturns(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	defer close(release)
+	stuck := time.AfterFunc(patient.Time, func() { panic("an import that does not end is waited for") })
+	defer stuck.Stop()
+	program := jsonnet.Program{Entrypoint: "/main.jsonnet", Import: func(from, _ string) (string, []byte, error) {
+		if from == "" {
+			return "/main.jsonnet", []byte("import 'endless'"), nil
+		}
+		<-release
+		return "/endless", []byte("1"), nil
+	}}
+	_, err := jsonnet.Run(t.Context(), program, jsonnet.Access{}, jsonnet.Limits{Time: 20 * time.Millisecond})
+	if err == nil || err.Error() != "/main.jsonnet: not evaluated within 20ms (the limit of time)" {
+		t.Error(err)
+	}
+}
+
 // TestRunEndsCalls: what a native function waits for ends with the evaluation.
 func TestRunEndsCalls(t *testing.T) {
 	t.Parallel()
