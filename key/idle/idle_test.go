@@ -7,9 +7,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/key"
 )
@@ -86,6 +89,23 @@ func TestPatience(t *testing.T) {
 	}
 	if made, err := generateApart(t.Context(), key.RS256, 10*time.Millisecond, stop); err != nil || made.Public().Algorithm() != key.RS256 {
 		t.Errorf("%v, %v", made, err)
+	}
+}
+
+// TestLower: what is lowered runs only while nothing else wants to.
+func TestLower(t *testing.T) {
+	t.Parallel()
+	child := exec.Command("sleep", "1000")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	})
+	lower(child.Process.Pid)
+	if attributes, err := unix.SchedGetAttr(child.Process.Pid, 0); err != nil || attributes.Policy != unix.SCHED_IDLE {
+		t.Errorf("%+v, %v; want the policy %d", attributes, err, unix.SCHED_IDLE)
 	}
 }
 
