@@ -20,13 +20,13 @@ func testAbort(t *testing.T, f *fixture) {
 	spec, content := f.output(shell("sleep " + number + " & echo kept >out/file; echo ready; wait"))
 	p := f.start(spec, container.IO{Stdout: &output})
 	output.await(t, "ready")
-	await(t, "process of the test", func() bool { return sleeps(number) })
+	await(t, "process of the test", func() bool { return f.sleeps(number) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := wait(t, ctx, p); !errors.Is(err, context.Canceled) {
 		t.Errorf("Wait: %v; want the context's error", err)
 	}
-	if sleeps(number) {
+	if f.sleeps(number) {
 		t.Error("a grandchild outlives the abort")
 	}
 	if got := content("file"); got != "kept\n" {
@@ -41,13 +41,13 @@ func testAbortStubborn(t *testing.T, f *fixture) {
 	p := f.start(shell(fmt.Sprintf("trap '' TERM; (trap '' TERM HUP INT; sleep %s; sleep %s) & sleep %s & until grep -q ^sleep /proc/$!/cmdline; do :; done; kill -s STOP $!; echo ready; while :; do wait; done", one, one, two)),
 		container.IO{Stdout: &output})
 	output.await(t, "ready")
-	await(t, "processes of the test", func() bool { return sleeps(one) && sleeps(two) })
+	await(t, "processes of the test", func() bool { return f.sleeps(one) && f.sleeps(two) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := wait(t, ctx, p); !errors.Is(err, context.Canceled) {
 		t.Errorf("Wait: %v", err)
 	}
-	if sleeps(one) || sleeps(two) {
+	if f.sleeps(one) || f.sleeps(two) {
 		t.Error("a process that ignores SIGTERM outlives the abort")
 	}
 }
@@ -86,7 +86,7 @@ func testBackground(t *testing.T, f *fixture) {
 		if status, err := wait(t, t.Context(), p); status != 3 || err != nil {
 			t.Errorf("%s: status %d, %v", form, status, err)
 		}
-		if sleeps(number) {
+		if f.sleeps(number) {
 			t.Errorf("%s outlives its process", form)
 		}
 	}
@@ -145,12 +145,12 @@ func testSweep(t *testing.T, f *fixture) {
 		t.Fatalf("the victim says %q, %v", line, err)
 	}
 	for _, which := range []string{"1", "2", "3"} {
-		await(t, "process of the victim", func() bool { return sleeps(victimNumber + which) })
+		await(t, "process of the victim", func() bool { return f.sleeps(victimNumber + which) })
 	}
 	if err := f.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !sleeps(victimNumber+"1") || !sleeps(victimNumber+"2") || len(tree(t, f.base)) <= len(before) {
+	if !f.sleeps(victimNumber+"1") || !f.sleeps(victimNumber+"2") || len(tree(t, f.base)) <= len(before) {
 		t.Error("a sweep took what belongs to a live process")
 	}
 	if err := command.Process.Kill(); err != nil {
@@ -161,14 +161,14 @@ func testSweep(t *testing.T, f *fixture) {
 		t.Fatal(err)
 	}
 	for _, which := range []string{"1", "2", "3"} {
-		if sleeps(victimNumber + which) {
+		if f.sleeps(victimNumber + which) {
 			t.Errorf("process %s of a killed writ is left after the sweep", which)
 		}
 	}
 	if after := tree(t, f.base); strings.Join(after, "\n") != strings.Join(before, "\n") {
 		t.Errorf("after the sweep: %q; want %q", after, before)
 	}
-	if got := f.content(live, "file"); got != "kept" || !sleeps(number) {
+	if got := f.content(live, "file"); got != "kept" || !f.sleeps(number) {
 		t.Error("a sweep took what belongs to a live process")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
