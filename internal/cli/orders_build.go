@@ -48,14 +48,15 @@ type buildOutput struct {
 
 // build runs a Pattern's build Commands, always in Change mode.
 func (o *orders) build(ctx context.Context, p pattern.Pattern) (buildOutput, error) {
+	exec := o.override("the Pattern's build", o.exec, p.BuildExec)
 	if len(p.Build) == 0 {
-		return buildOutput{}, nil
+		return buildOutput{}, context.Cause(ctx)
 	}
 	plan, err := command.Diff(nil, p.Build, command.Change)
 	if err != nil {
 		return buildOutput{}, err
 	}
-	runner := o.runner(o.override("the Pattern's build", o.exec, p.BuildExec), nil)
+	runner := o.runner(exec, nil)
 	runner.Source = "build"
 	result, err := runner.Run(ctx, plan)
 	if err != nil {
