@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,8 @@ func victim(directory string) {
 		err = w.Command(Command{ID: "first", State: "changed", Change: &Script{}})
 	}
 	fmt.Println("ready", err)
-	select {}
+	time.Sleep(time.Hour) // select {} would end the process: nothing else goes on in it
+	runtime.KeepAlive(w)
 }
 
 // clock advances by a second with each look.

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/host"
@@ -37,7 +39,9 @@ func playVictim(number string) int {
 			p.Wait(ctx)
 		}
 	}
-	select {}
+	time.Sleep(time.Hour) // select {} would end the process wherever nothing else goes on in it
+	runtime.KeepAlive(r)
+	return 0
 }
 
 // startVictim starts a child of this test that runs processes, whose children sleep for a number of seconds.
