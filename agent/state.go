@@ -17,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/internal/filelock"
 	"github.com/writ-run/writ/key/atrest"
 )
 
@@ -49,7 +50,7 @@ func OpenState(directory string) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := filelock.Lock(lock, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("state: %s is in use by another agent", directory)
@@ -61,9 +62,7 @@ func OpenState(directory string) (*State, error) {
 
 // Close lets the directory go.
 func (s *State) Close() error {
-	// A process that is being started holds a copy of the descriptor until it executes: the lock must not wait for that.
-	err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
-	return errors.Join(err, s.lock.Close())
+	return filelock.Release(s.lock)
 }
 
 // Directory is where the state is.

@@ -2,10 +2,11 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"syscall"
+
+	"github.com/writ-run/writ/internal/filelock"
 )
 
 // A layerLock is a file lock on a layer. The kernel drops it with the process.
@@ -23,28 +24,20 @@ func lockLayer(ctx context.Context, path string, how int) (*layerLock, error) {
 		}
 		here, err := file.Stat()
 		if err != nil {
-			file.Close()
+			filelock.Release(file)
 			return nil, err
 		}
 		if there, err := os.Stat(path); err == nil && os.SameFile(here, there) {
 			return &layerLock{file}, nil
 		}
-		file.Close() // it was removed while we waited: the lock is another file now
+		filelock.Release(file) // it was removed while we waited: the lock is another file now
 	}
 }
 
 // lockFile takes the lock on file. It closes the file when it fails or when ctx ends first.
 func lockFile(ctx context.Context, file *os.File, how int) error {
 	taken := make(chan error, 1)
-	go func() { // the kernel cannot be told of ctx
-		for {
-			err := syscall.Flock(int(file.Fd()), how)
-			if !errors.Is(err, syscall.EINTR) {
-				taken <- err
-				return
-			}
-		}
-	}()
+	go func() { taken <- filelock.Lock(file, how) }() // the kernel cannot be told of ctx
 	select {
 	case err := <-taken:
 		if err != nil {
@@ -54,10 +47,10 @@ func lockFile(ctx context.Context, file *os.File, how int) error {
 	case <-ctx.Done():
 		go func() {
 			<-taken
-			file.Close()
+			filelock.Release(file)
 		}()
 		return context.Cause(ctx)
 	}
 }
 
-func (l *layerLock) Close() error { return l.file.Close() }
+func (l *layerLock) Close() error { return filelock.Release(l.file) }

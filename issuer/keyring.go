@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/writ-run/writ/internal/filelock"
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/key/atrest"
 	"github.com/writ-run/writ/token"
@@ -305,20 +306,14 @@ func lockFile(path string, wait bool) (unlock func(), err error) {
 	if !wait {
 		how |= syscall.LOCK_NB
 	}
-	for {
-		err = syscall.Flock(int(file.Fd()), how)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
-	if err != nil {
+	if err := filelock.Lock(file, how); err != nil {
 		file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errLocked
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return func() { file.Close() }, nil
+	return func() { filelock.Release(file) }, nil
 }
 
 // names joins the ids of entries.

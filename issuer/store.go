@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/writ-run/writ/internal/filelock"
 	"github.com/writ-run/writ/workload"
 )
 
@@ -115,16 +116,10 @@ func recordKey(kind string, name []string) string { return kind + "\x00" + strin
 func (s *FileStore) locked(f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for {
-		err := syscall.Flock(int(s.file.Fd()), syscall.LOCK_EX)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.EINTR) {
-			return fmt.Errorf("lock %s: %w", s.path, err)
-		}
+	if err := filelock.Lock(s.file, syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", s.path, err)
 	}
-	defer syscall.Flock(int(s.file.Fd()), syscall.LOCK_UN)
+	defer filelock.Unlock(s.file)
 	if err := s.catchUp(); err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/writ-run/writ/internal/filelock"
 )
 
 // DefaultKeep is how many runs of a source stay where nothing else is said.
@@ -150,7 +152,7 @@ func (s *Store) Begin(h Head) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record of the run: %w", err)
 	}
-	defer held.Close()
+	defer filelock.Release(held)
 	names, err := recordsIn(held)
 	if err != nil {
 		return nil, fmt.Errorf("record of the run: %w", err)
@@ -162,7 +164,7 @@ func (s *Store) Begin(h Head) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record of the run: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+	if err := filelock.Lock(file, syscall.LOCK_EX); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("record of the run: lock: %w", err)
 	}
@@ -187,7 +189,7 @@ func hold(directory string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = syscall.Flock(int(held.Fd()), syscall.LOCK_EX) // not every network file system can
+	_ = filelock.Lock(held, syscall.LOCK_EX) // not every network file system can
 	return held, nil
 }
 
@@ -250,7 +252,7 @@ func (w *Writer) close() error {
 	if w.file == nil {
 		return nil
 	}
-	err := w.file.Close()
+	err := filelock.Release(w.file)
 	w.file = nil
 	return err
 }
@@ -323,8 +325,8 @@ func locked(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer file.Close()
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	defer filelock.Release(file)
+	err = filelock.Lock(file, syscall.LOCK_SH|syscall.LOCK_NB)
 	return errors.Is(err, syscall.EWOULDBLOCK)
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/writ-run/writ/internal/filelock"
 	"github.com/writ-run/writ/internal/scratch"
 )
 
@@ -135,7 +136,7 @@ func (r *Runtime) openCopy(ctx context.Context, place string, layers []string, w
 				r.copies.held = append(r.copies.held, lock)
 				return nil
 			}
-			lock.Close()
+			filelock.Release(lock)
 			if err := discardCopy(place); err != nil {
 				return err
 			}
@@ -158,18 +159,14 @@ func lockCopy(place string, how int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		if err = syscall.Flock(int(file.Fd()), how); err != syscall.EINTR {
-			break
-		}
-	}
+	err = filelock.Lock(file, how)
 	opened, problem := file.Stat()
 	now, missing := os.Lstat(place)
 	if err = errors.Join(err, problem, missing); err == nil && !os.SameFile(opened, now) {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
-		file.Close()
+		filelock.Release(file)
 		return nil, err
 	}
 	return file, nil
@@ -212,7 +209,7 @@ func discardCopy(place string) error {
 	if err != nil {
 		return fmt.Errorf("copy %q: %w, and in use: %w", place, errDamaged, err)
 	}
-	defer lock.Close()
+	defer filelock.Release(lock)
 	return scratch.RemoveAll(place)
 }
 
@@ -270,7 +267,7 @@ func (r *Runtime) sweepCopies() error {
 		if err != nil { // it is in use, or gone
 			continue
 		}
-		problems = append(problems, scratch.RemoveAll(place), lock.Close())
+		problems = append(problems, scratch.RemoveAll(place), filelock.Release(lock))
 	}
 	return errors.Join(problems...)
 }
@@ -280,7 +277,7 @@ func (c *copies) close() {
 	c.making.Lock()
 	defer c.making.Unlock()
 	for _, lock := range c.held {
-		lock.Close()
+		filelock.Release(lock)
 	}
 	c.held, c.made = nil, nil
 }

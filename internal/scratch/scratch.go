@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/writ-run/writ/internal/filelock"
 )
 
 // A Directory is private, and lives as long as its process: removed by Close, or, when the process was killed, by Sweep of
@@ -42,7 +44,7 @@ func Open(base, prefix string) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer locked.Close()
+	defer filelock.Release(locked)
 	path, err := os.MkdirTemp(base, prefix+"*")
 	if err != nil {
 		return nil, err
@@ -68,7 +70,7 @@ func OpenTemporary(directory, prefix string) (*Directory, error) {
 		case err == nil && isAt(lock, path):
 			return &Directory{path, lock}, nil
 		case err == nil: // a sweep took it before we had the lock
-			lock.Close()
+			filelock.Release(lock)
 		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, fs.ErrNotExist): // a sweep does
 		default:
 			os.Remove(path)
@@ -99,9 +101,7 @@ func (s *Directory) Path() string { return s.path }
 
 // Close removes the directory with all that is in it.
 func (s *Directory) Close() error {
-	err := RemoveAll(s.path)
-	s.lock.Close()
-	return err
+	return errors.Join(RemoveAll(s.path), filelock.Release(s.lock))
 }
 
 // Sweep removes the directories in base whose name begins with prefix and whose process has ended. Before a
@@ -115,12 +115,12 @@ func Sweep(base, prefix string, dead func(path string) error) error {
 		return err
 	}
 	orphans, err := findOrphans(base, prefix)
-	locked.Close()
+	filelock.Release(locked)
 	problems := []error{err}
 	for _, orphan := range orphans {
 		if err := dead(orphan.path); err != nil {
 			problems = append(problems, err)
-			orphan.lock.Close()
+			filelock.Release(orphan.lock)
 			continue
 		}
 		problems = append(problems, orphan.Close())
@@ -193,16 +193,11 @@ func lockDirectory(path string, how int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|how)
-		if err == nil {
-			return file, nil
-		}
-		if err != syscall.EINTR {
-			file.Close()
-			return nil, fmt.Errorf("lock %q: %w", path, err)
-		}
+	if err := filelock.Lock(file, syscall.LOCK_EX|how); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock %q: %w", path, err)
 	}
+	return file, nil
 }
 
 // RemoveAll removes a tree as os.RemoveAll does, also where a directory in it may not be written to or read by its
