@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/writ-run/writ/internal/address"
 	"github.com/writ-run/writ/jsonnet"
 	"github.com/writ-run/writ/pattern"
 )
@@ -29,7 +30,7 @@ func (l Linter) environment(file string) (pattern.Environment, *unasked) {
 	e.Access = jsonnet.Access{
 		Dir: e.Access.Dir, Env: e.Access.Env, Brought: e.Access.Brought,
 		Fetch: func(_ context.Context, r jsonnet.Request) ([]byte, error) {
-			return nil, u.refuse("getFile: "+r.URL, errNoNetwork)
+			return nil, u.refuse("getFile: "+address.Shown(r.URL), errNoNetwork) // as errors show it
 		},
 		Command: func(context.Context, string) (string, error) { return "", u.refuse("getCmd", errNoCommands) },
 		Record: func(_ context.Context, kind, name string) ([]string, error) {

@@ -117,6 +117,7 @@ func TestNotes(t *testing.T) {
 	for text, want := range map[string]string{
 		"{ run: [{ id: std.native('getCmd')('id') }] }":                              "p.jsonnet is not evaluated, and its Commands are not looked at: p.jsonnet:1:15: getCmd: a linter runs no commands",
 		"{ run: [{ id: std.native('getFile')('http://localhost:1/x#token:abc') }] }": "p.jsonnet is not evaluated, and its Commands are not looked at: p.jsonnet:1:15: getFile: http://localhost:1/x: a linter asks no network",
+		"{ run: [{ id: std.native('getFile')('http://u:pw@localhost:1/x') }] }":      "p.jsonnet is not evaluated, and its Commands are not looked at: p.jsonnet:1:15: getFile: http://u:xxxxx@localhost:1/x: a linter asks no network",
 		"{ run: [{ id: std.native('getRecord')('txt', 'x.example')[0] }] }":          "p.jsonnet is not evaluated, and its Commands are not looked at: p.jsonnet:1:15: getRecord: txt of x.example: a linter asks no network",
 		"{ run: [{ id: std.native('getFile')('/no/such/file') }] }":                  "p.jsonnet is not evaluated, and its Commands are not looked at: p.jsonnet:1:15: getFile: /no/such/file: no such file or directory",
 		"[]":            "p.jsonnet is no Pattern: neither its run nor its build is a list",
