@@ -203,6 +203,19 @@ func TestThumbprint(t *testing.T) {
 	}
 }
 
+// TestNoOption: the id that a key is made with is no option where it stands on a command line. One thumbprint in 64 would be.
+func TestNoOption(t *testing.T) {
+	t.Parallel()
+	for range 1000 {
+		if id := generate(t, key.EdDSA, "").Public().ID(); strings.HasPrefix(id, "-") {
+			t.Fatalf("the id %s", id)
+		}
+	}
+	if id := generate(t, key.EdDSA, "-mine").Public().ID(); id != "-mine" {
+		t.Errorf("the id that was asked for is %s", id)
+	}
+}
+
 // TestRFCSignatures: the private keys of RFC 7515 appendices A.2 and A.3 and of RFC 8037 appendix A.1, with the
 // signatures printed there (A.2.1, A.3.1, RFC 8037 A.4). RS256 and EdDSA have one signature for each text; ours must be it.
 func TestRFCSignatures(t *testing.T) {

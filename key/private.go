@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
+	"strings"
 )
 
 // Private is a signing key. It prints as its algorithm and id, never its material; JWK, PEM and
@@ -28,8 +29,18 @@ type Private struct {
 	key func() crypto.Signer
 }
 
-// Generate makes a new key: RS256 with 2048 bits, ES256, or EdDSA. An empty id becomes the thumbprint (RFC 7638).
+// Generate makes a new key: RS256 with 2048 bits, ES256, or EdDSA. An empty id becomes the thumbprint (RFC 7638), which does not
+// begin with "-" then: on a command line, as after `writ key withdraw`, that would be taken for an option.
 func Generate(algorithm Algorithm, id string) (Private, error) {
+	for {
+		made, err := generate(algorithm, id)
+		if err != nil || id != "" || !strings.HasPrefix(made.Public().ID(), "-") {
+			return made, err
+		}
+	}
+}
+
+func generate(algorithm Algorithm, id string) (Private, error) {
 	var k crypto.Signer
 	var err error
 	switch algorithm {
