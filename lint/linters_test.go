@@ -5,11 +5,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/writ-run/writ/command"
+	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/host"
 	"github.com/writ-run/writ/lint"
 	"github.com/writ-run/writ/test/program"
@@ -84,10 +84,7 @@ func TestExternal(t *testing.T) {
 	directory := t.TempDir()
 	linter := filepath.Join(directory, "linter")
 	script := "#!/bin/sh\ntest \"$*\" = 'a b' || exit 99\ntext=$(cat)\ncase $text in *bad*) echo \"$WORD: $text\"; echo >&2; echo second line >&2; exit 3;; *silent*) exit 4;; *missing*) exit 127;; *) echo all is well;; esac\n"
-	syscall.ForkLock.RLock() // or a process that another test starts meanwhile has the file open for writing, and this one cannot run it
-	err = os.WriteFile(linter, []byte(script), 0o700)
-	syscall.ForkLock.RUnlock()
-	if err != nil {
+	if err := container.WriteExecutable(linter, []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 	l := lint.External{Called: "mine", Exec: command.Exec{Command: linter + " a  b", Env: map[string]string{"WORD": "said", "PATH": os.Getenv("PATH")}}, Runner: command.Runner{Runtime: rt}}

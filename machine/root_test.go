@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/machine"
 )
 
@@ -85,7 +86,7 @@ func TestFull(t *testing.T) {
 	if len(names(t, filepath.Join(directory, "inner"))) != 1 || read(t, path) != "old" {
 		t.Error("something is gone")
 	}
-	must(t, syscall.Unmount(filepath.Join(directory, "inner"), 0))
+	must(t, syscall.Unmount(filepath.Join(directory, "inner"), syscall.MNT_DETACH)) // a process that another test is starting may hold it
 	must(t, syscall.Mount(source, path, "", syscall.MS_BIND, ""))
 	defer syscall.Unmount(path, syscall.MNT_DETACH)
 	if _, err := (machine.File{Path: path, Contents: contents("new")}).Change(t.Context()); err == nil || !strings.Contains(err.Error(), "something is mounted there") {
@@ -110,7 +111,7 @@ func TestOrdinary(t *testing.T) {
 	program := filepath.Join(directory, "test")
 	text, err := os.ReadFile(self)
 	must(t, err)
-	must(t, os.WriteFile(program, text, 0o755))
+	must(t, container.WriteExecutable(program, text))
 	must(t, os.Mkdir(filepath.Join(directory, "hers"), 0o755))
 	must(t, os.Chown(filepath.Join(directory, "hers"), stranger, stranger))
 	write(t, filepath.Join(directory, "hers/roots"), "root's")

@@ -229,7 +229,7 @@ func TestNoMachineStreams(t *testing.T) {
 	}
 	bin := t.TempDir()
 	script := "#!/bin/sh\nfor n in 0 1 2; do l=$(readlink /proc/$$/fd/$n); echo \"$l\" >>'" + bin + "/streams'; done\nexec /usr/sbin/runc \"$@\"\n"
-	if err := os.WriteFile(bin+"/runc", []byte(script), 0o755); err != nil {
+	if err := container.WriteExecutable(bin+"/runc", []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 	r, err := oci.New(oci.Config{BaseDir: t.TempDir() + "/b", Command: bin + "/runc", Self: self, Own: image, Network: oci.Host})

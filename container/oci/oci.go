@@ -147,10 +147,7 @@ func (r *Runtime) makePlayer() error {
 		return nil
 	}
 	r.player = filepath.Join(r.scratch.Path(), "player")
-	if err := os.WriteFile(r.player, r.config.Player, 0o755); err != nil {
-		return err
-	}
-	return os.Chmod(r.player, 0o755) // whatever the umask: containers have other users
+	return container.WriteExecutable(r.player, r.config.Player)
 }
 
 // NoRuntimeError says that there is no OCI runtime.

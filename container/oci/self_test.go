@@ -38,7 +38,7 @@ func TestNoExec(t *testing.T) {
 	need(t)
 	r := newRuntime(t, oci.Host)
 	directory := t.TempDir()
-	if err := os.WriteFile(filepath.Join(directory, "script"), []byte("#!/bin/sh\necho ran\n"), 0o755); err != nil {
+	if err := container.WriteExecutable(filepath.Join(directory, "script"), []byte("#!/bin/sh\necho ran\n")); err != nil {
 		t.Fatal(err)
 	}
 	for forbidden, want := range map[bool]string{false: "ran\n", true: "refused\n"} {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/writ-run/writ/container"
 )
 
 // staticWrit makes a directory with a writ that has no libraries, as it is released: in a container there are none.
@@ -60,7 +62,7 @@ func asNobody(t *testing.T, binaries string) string {
 	}
 	directory := t.TempDir()
 	script := fmt.Sprintf("#!/bin/sh\nexec setpriv --reuid=%d --regid=%d --clear-groups '%s/writ' \"$@\"\n", nobody, nobody, binaries)
-	if err := os.WriteFile(filepath.Join(directory, "writ"), []byte(script), 0o755); err != nil {
+	if err := container.WriteExecutable(filepath.Join(directory, "writ"), []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 	return directory
