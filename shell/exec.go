@@ -76,16 +76,23 @@ func scriptName(called, path string) string {
 	return path
 }
 
-// start starts a program; while a file that was just written is still open in another child, it tries again.
-func (s *session) start(hc interp.HandlerContext, path string, args []string) (*exec.Cmd, error) {
-	for delay := time.Millisecond; ; delay *= 2 {
-		process := &exec.Cmd{
+// start starts a program.
+func (s *session) start(hc interp.HandlerContext, path string, args []string) (process *exec.Cmd, err error) {
+	err = whileBusy(func() error {
+		process = &exec.Cmd{
 			Path: path, Args: args, Env: exported(hc.Env), Dir: hc.Dir,
 			Stdin: hc.Stdin, Stdout: plain(hc.Stdout), Stderr: plain(hc.Stderr), ExtraFiles: s.extra(hc),
 		}
-		err := process.Start()
-		if err == nil || !errors.Is(err, syscall.ETXTBSY) || delay > time.Second/4 {
-			return process, err
+		return process.Start()
+	})
+	return process, err
+}
+
+// whileBusy starts a program; while its file, which was just written, is still open in another child, it tries again.
+func whileBusy(start func() error) error {
+	for delay := time.Millisecond; ; delay *= 2 {
+		if err := start(); !errors.Is(err, syscall.ETXTBSY) || delay > time.Second/4 {
+			return err
 		}
 		time.Sleep(delay)
 	}
@@ -201,5 +208,5 @@ func (s *session) takePlace(hc interp.HandlerContext, path string, args, environ
 	if err := os.Chdir(hc.Dir); err != nil {
 		return err
 	}
-	return unix.Exec(path, args, environ)
+	return whileBusy(func() error { return unix.Exec(path, args, environ) })
 }

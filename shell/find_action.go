@@ -133,8 +133,11 @@ func (f *finder) run(args []string, directory string) int {
 		return status
 	}
 	f.command.out.Flush()
-	process := &exec.Cmd{Path: path, Args: args, Dir: directory, Stdin: f.command.in, Stdout: os.Stdout, Stderr: f.command.err}
-	err := process.Run()
+	var process *exec.Cmd
+	err := whileBusy(func() error {
+		process = &exec.Cmd{Path: path, Args: args, Dir: directory, Stdin: f.command.in, Stdout: os.Stdout, Stderr: f.command.err}
+		return process.Run()
+	})
 	if process.ProcessState == nil {
 		f.status = f.command.fail("'%s': %s", args[0], reason(err))
 		return 126

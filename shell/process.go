@@ -138,8 +138,11 @@ func (c *command) startProgram(args, environ []string) (*exec.Cmd, int) {
 		return nil, status
 	}
 	c.out.Flush()
-	process := &exec.Cmd{Path: path, Args: args, Env: environ, Stdin: c.in, Stdout: os.Stdout, Stderr: c.err}
-	if err := process.Start(); err != nil {
+	var process *exec.Cmd
+	if err := whileBusy(func() error {
+		process = &exec.Cmd{Path: path, Args: args, Env: environ, Stdin: c.in, Stdout: os.Stdout, Stderr: c.err}
+		return process.Start()
+	}); err != nil {
 		c.complain("'%s': %s", args[0], reason(err))
 		return nil, 126
 	}
@@ -157,7 +160,7 @@ func (c *command) become(args, environ []string) int {
 		return status
 	}
 	c.out.Flush()
-	err := unix.Exec(path, args, environ)
+	err := whileBusy(func() error { return unix.Exec(path, args, environ) })
 	if errors.Is(err, unix.ENOEXEC) {
 		err = unix.Exec("/proc/self/exe", append([]string{"sh", path}, args[1:]...), environ)
 	}

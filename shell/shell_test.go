@@ -1,6 +1,8 @@
 package shell
 
 import (
+	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMain lets the test binary play every command, as writ does.
@@ -55,6 +58,48 @@ func TestNames(t *testing.T) {
 	}
 	if !Is("-sh") {
 		t.Error("a login shell is none")
+	}
+}
+
+// TestBusyFile starts a program whose file somebody has open for writing, as a process does that was just started while the file was
+// written: it is tried again, whoever starts it.
+func TestBusyFile(t *testing.T) {
+	t.Parallel()
+	ours := links(t)
+	for _, line := range []string{"./x", "exec ./x", "env ./x", "timeout 100 ./x", "echo | xargs ./x", `find x -exec ./x \;`} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			directory := t.TempDir()
+			file, err := os.OpenFile(filepath.Join(directory, "x"), os.O_CREATE|os.O_WRONLY, 0o700)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			if _, err := file.WriteString("#!" + ours + "/sh\necho it runs\n"); err != nil {
+				t.Fatal(err)
+			}
+			process := exec.Command(filepath.Join(ours, "sh"), "-c", "echo begun; "+line)
+			process.Dir, process.Env = directory, []string{"PATH=" + ours}
+			out, err := process.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := process.Start(); err != nil {
+				t.Fatal(err)
+			}
+			reader := bufio.NewReader(out)
+			if text, err := reader.ReadString('\n'); text != "begun\n" {
+				t.Errorf("%q, %v", text, err)
+			}
+			time.AfterFunc(20*time.Millisecond, func() { file.Close() }) // where it takes longer to start nothing is tried again
+			text, err := io.ReadAll(reader)
+			if string(text) != "it runs\n" || err != nil {
+				t.Errorf("%q, %v", text, err)
+			}
+			if err := process.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
