@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -24,6 +25,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 func initialize(args []string) int {
 	unix.CloseOnExec(passedFD)
 	status := os.NewFile(passedFD, "status")
+	defer runtime.KeepAlive(status) // it is waited at by its number
 	defaultSignals()
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	pid, err := startTask(args)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -134,7 +135,9 @@ func hear(from *bufio.Reader) (m message, err error) {
 
 func runStage() error {
 	var p plan
-	data, err := io.ReadAll(os.NewFile(planFD, "plan"))
+	from := os.NewFile(planFD, "plan")
+	defer runtime.KeepAlive(from) // its number is that of passedFD, too, and nobody else's before: the collector must not close it
+	data, err := io.ReadAll(from)
 	if err == nil {
 		err = json.Unmarshal(data, &p)
 	}

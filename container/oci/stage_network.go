@@ -63,9 +63,11 @@ func handOut(address string) error {
 	if err != nil {
 		return err
 	}
+	defer listener.Close() // whoever gets it has it open, too
 	file, err := listener.(*net.TCPListener).File()
 	if err != nil {
 		return err
 	}
+	defer file.Close()
 	return unix.Sendmsg(socketFD, []byte{1}, unix.UnixRights(int(file.Fd())), nil, 0)
 }
