@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/writ-run/writ/jsonnet"
+	"github.com/writ-run/writ/test/program"
 )
 
 func TestHTTPFetch(t *testing.T) {
@@ -83,8 +84,7 @@ func TestHTTPFetch(t *testing.T) {
 			t.Errorf("%s: got %q, %v", bad, got, err)
 		}
 	}
-	server.Close()
-	if _, err := fetch(t.Context(), jsonnet.Request{URL: server.URL + "/?secret"}); err == nil || !strings.Contains(err.Error(), "connection refused") || strings.Contains(err.Error(), "secret") {
+	if _, err := fetch(t.Context(), jsonnet.Request{URL: "http://" + program.Unused(t) + "/?secret"}); err == nil || !strings.Contains(err.Error(), "connection refused") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}
 }

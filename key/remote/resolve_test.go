@@ -15,6 +15,7 @@ import (
 
 	"github.com/writ-run/writ/key"
 	"github.com/writ-run/writ/key/remote"
+	"github.com/writ-run/writ/test/program"
 )
 
 func line(t testing.TB, k interface{ Text() (string, error) }) string {
@@ -153,15 +154,14 @@ func TestResolveUnreachable(t *testing.T) {
 	t.Parallel()
 	k := newPublic(t, key.EdDSA, "")
 	server := publish(t, httptest.NewTLSServer, map[string]string{"/line": line(t, k)})
-	gone := httptest.NewTLSServer(nil)
-	gone.Close()
+	gone := "https://" + program.Unused(t)
 	options := remote.Options{Client: server.Client(), LookupTXT: records(nil)}
-	away := []string{server.URL + "/away", gone.URL + "/keys", "dns:away.example.com#sha256=" + k.Thumbprint()}
+	away := []string{server.URL + "/away", gone + "/keys", "dns:away.example.com#sha256=" + k.Thumbprint()}
 	got, err := remote.ResolveKeys(t.Context(), append(away, line(t, k)), options)
 	if !errors.Is(err, remote.ErrUnreachable) || len(got.Public()) != 1 || !got.Public()[0].Equal(k) {
 		t.Errorf("%d keys, %v", len(got.Public()), err)
 	}
-	for i, want := range []string{"key 1, " + server.URL + "/away: ", "key 2, " + gone.URL + "/keys: ", "key 3, dns:away.example.com: "} {
+	for i, want := range []string{"key 1, " + server.URL + "/away: ", "key 2, " + gone + "/keys: ", "key 3, dns:away.example.com: "} {
 		if err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: want %q", err, want)
 		}

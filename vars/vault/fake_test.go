@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/writ-run/writ/test/program"
 	"github.com/writ-run/writ/vars"
 	"github.com/writ-run/writ/workload/workloadtest"
 )
@@ -128,14 +128,8 @@ func TestBadAnswers(t *testing.T) {
 
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	o := open(t, Kind{After: atOnce}, workloadtest.New(t), quick("http://"+address))
-	_, err = o.get(t, "x")
+	o := open(t, Kind{After: atOnce}, workloadtest.New(t), quick("http://"+program.Unused(t)))
+	_, err := o.get(t, "x")
 	checkKind(t, err, new(*vars.UnreachableError))
 	if !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), "attempts") {
 		t.Errorf("%v does not say what happened and how often it was tried", err)
