@@ -3,6 +3,7 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -88,7 +89,12 @@ func TestPushBehindNginx(t *testing.T) {
 			t.Errorf("%s: %v\n%s", test.arguments, err, output)
 		}
 	}
-	if log := agent.Log(); strings.Count(log, "request=push status=200 peer=127.0.0.1") != 2 || !strings.Contains(log, "request=push status=404 peer=127.0.0.1") {
-		t.Error(log)
+	if err := agent.Ready(func() error { // what it has written is heard a moment later
+		if log := agent.Log(); strings.Count(log, "request=push status=200 peer=127.0.0.1") != 2 || !strings.Contains(log, "request=push status=404 peer=127.0.0.1") {
+			return errors.New("it does not say how it has answered the three")
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
