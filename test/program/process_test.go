@@ -27,6 +27,9 @@ func TestPorts(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
+	// Of a listener that is closed here, a process that is just being started would have a copy.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for _, address := range []string{free, strings.Replace(free, "127.0.0.1", "", 1)} {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {

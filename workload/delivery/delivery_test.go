@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,11 +147,12 @@ func TestAbortedLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, newMinter(t, usual))
 	ctx, cancel := context.WithCancel(t.Context())
-	p, _ := s.start("trap '' TERM")
+	p, end := s.start("trap '' TERM")
 	cancel()
 	if _, err := p.Wait(ctx); err == nil {
 		t.Error("Wait says nothing of the ended context")
 	}
+	runtime.KeepAlive(end) // it holds the script's input open
 	s.gone()
 }
 
