@@ -7,9 +7,9 @@
 package idle
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,19 +91,29 @@ func generateApart(ctx context.Context, algorithm key.Algorithm, patience time.D
 	return key.Generate(algorithm, "")
 }
 
+// maxText bounds what a child writes: a key of 2048 bits as PEM has 1,708 bytes.
+const maxText = 4096
+
+// fromChild reads the key to its end before it waits for the child. A goroutine that reads from a pipe is put aside, like one
+// that reads from the network. One that waits for a process is in a system call, and has one of Go's processors (GOMAXPROCS)
+// to itself for up to 20 ms: where there is only one, no request would be answered meanwhile.
 func fromChild(ctx context.Context, algorithm key.Algorithm, lower func(thread int)) (key.Private, error) {
-	var text bytes.Buffer
 	child := exec.CommandContext(ctx, "/proc/self/exe")
 	child.Args, child.Dir, child.Env = []string{childName, string(algorithm)}, "/", []string{"GOTRACEBACK=none"}
-	child.Stdout, child.SysProcAttr = &text, &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is this process's
+	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is this process's
+	written, err := child.StdoutPipe()
+	if err != nil {
+		return key.Private{}, err
+	}
 	if err := child.Start(); err != nil {
 		return key.Private{}, err
 	}
 	lower(child.Process.Pid) // its start, too
-	err := child.Wait()
-	defer clear(text.Bytes())
-	if err != nil {
+	text := make([]byte, maxText)
+	defer clear(text)
+	n, _ := io.ReadFull(written, text) // never full; what is cut off or missing is no key
+	if err := child.Wait(); err != nil {
 		return key.Private{}, err
 	}
-	return key.ParsePrivate(text.Bytes())
+	return key.ParsePrivate(text[:n])
 }

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -90,6 +92,48 @@ func TestPatience(t *testing.T) {
 	if made, err := generateApart(t.Context(), key.RS256, 10*time.Millisecond, stop); err != nil || made.Public().Algorithm() != key.RS256 {
 		t.Errorf("%v, %v", made, err)
 	}
+}
+
+// TestPutAside: whoever waits for a child waits in no system call, where it would keep a processor from those who ask.
+func TestPutAside(t *testing.T) {
+	t.Parallel()
+	stopped := make(chan int, 1)
+	stop := func(child int) {
+		if err := syscall.Kill(child, syscall.SIGSTOP); err != nil {
+			t.Error(err)
+		}
+		stopped <- child
+	}
+	made := make(chan error, 1)
+	go func() {
+		_, err := fromChild(t.Context(), key.RS256, stop)
+		made <- err
+	}()
+	child := <-stopped
+	for since := time.Now(); !putAside(); runtime.Gosched() {
+		if time.Since(since) > time.Minute {
+			t.Error("it waits in a system call")
+			break
+		}
+	}
+	if err := syscall.Kill(child, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-made; err != nil {
+		t.Error(err)
+	}
+}
+
+// putAside tells whether the goroutine of TestPutAside waits in the runtime's poller.
+func putAside() bool {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for one := range strings.SplitSeq(string(stacks), "\n\n") {
+		if strings.Contains(one, "idle.fromChild(") && strings.Contains(one, "idle.TestPutAside") {
+			return strings.Contains(one, " [IO wait")
+		}
+	}
+	return false
 }
 
 // TestLower: what is lowered runs only while nothing else wants to.
