@@ -59,7 +59,7 @@ func (m made) configure() (*specs.Spec, error) {
 		Process: &specs.Process{
 			User: specs.User{UID: m.account.UID, GID: m.account.GID, AdditionalGids: m.account.Groups},
 			Args: append([]string{initPath, "", filepath.Join(m.work, m.spec.Dir), m.spec.Path}, m.spec.Args...),
-			Env:  veil(m.env), Cwd: "/", NoNewPrivileges: !m.spec.Privileged,
+			Env:  append(veil(m.env), oneThread), Cwd: "/", NoNewPrivileges: !m.spec.Privileged,
 			Capabilities: m.capabilities(),
 		},
 		Mounts: m.allMounts(),
@@ -249,7 +249,7 @@ func veil(environment []string) []string {
 	return veiled
 }
 
-// unveil is the other way; what the OCI runtime has added is left out.
+// unveil is the other way; what is init's own, or the OCI runtime has added, is left out.
 func unveil(environment []string) (task []string) {
 	for _, entry := range environment {
 		if entry, ours := strings.CutPrefix(entry, "_"); ours {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -33,14 +34,16 @@ func initialize(args []string) int {
 		tell(status, message{Error: err.Error()})
 		return 127
 	}
-	tell(status, message{Started: true})
+	_, _ = status.WriteString(startedLine) // whoever should read it may be gone
 	letGo()
-	ended := make(chan int, 1)
-	go reap(pid, ended)
-	exit := <-ended
-	tell(status, message{Exit: &exit})
+	if exit, ended := reap(pid); ended {
+		_, _ = status.WriteString(exitLine(exit))
+	}
 	// Writ decides when the rest ends: at once, or, where it asked the task to end, when all have. It kills this process
 	// then, and all die with it. Where it is gone itself nobody reads the pipe any more.
+	if children() { // without any it has no other process either, and needs no other thread
+		go reap(-1)
+	}
 	for {
 		_, err := unix.Poll([]unix.PollFd{{Fd: passedFD}}, -1)
 		if err != unix.EINTR {
@@ -72,17 +75,35 @@ func letGo() {
 	null.Close()
 }
 
-// reap waits for every process of the container. The task's status goes to ended.
-func reap(task int, ended chan<- int) {
+// The messages of every container, for which init need not learn how to write JSON.
+const startedLine = `{"started":true}` + "\n"
+
+func exitLine(status int) string { return `{"exit":` + strconv.Itoa(status) + "}\n" }
+
+// reap waits for processes of the container until the task has ended, or until there are none.
+func reap(task int) (exit int, ended bool) {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
 		switch {
 		case err == syscall.EINTR:
 		case err != nil:
-			return
+			return 0, false
 		case pid == task:
-			ended <- exitStatus(status)
+			return exitStatus(status), true
+		}
+	}
+}
+
+// children tells whether this process has any that live. Those that have ended are gone afterwards.
+func children() bool {
+	for {
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		if err != nil && err != syscall.EINTR {
+			return false
+		}
+		if pid == 0 && err == nil {
+			return true
 		}
 	}
 }
