@@ -11,7 +11,10 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/writ-run/writ/container"
+	"github.com/writ-run/writ/internal/scratch"
 )
 
 // addRoot adds the root file system: the image's layers under a directory of the container's own.
@@ -19,12 +22,6 @@ func (p *process) addRoot(ctx context.Context, m *made) error {
 	layers, ids, err := p.layers(ctx, m)
 	if err != nil {
 		return err
-	}
-	own := filepath.Join(p.directory, "root")
-	for _, directory := range []string{own, filepath.Join(own, "upper"), filepath.Join(own, "work")} {
-		if err := makeOpen(directory); err != nil {
-			return err
-		}
 	}
 	root := overlay{Upper: "root", Target: "rootfs", User: p.runtime.rootless}
 	for i, layer := range layers {
@@ -34,17 +31,13 @@ func (p *process) addRoot(ctx context.Context, m *made) error {
 		}
 		root.Lower = append(root.Lower, name)
 	}
-	switch {
-	case !p.runtime.disk.upper:
+	if p.runtime.disk.upper {
+		err = p.addUpper(m)
+	} else {
 		root.Memory = true
 		if !p.runtime.rootless && !m.spec.Privileged {
 			root.Owner = firstID
 		}
-	case p.runtime.shifts(m.spec.Privileged):
-		err = os.Chown(filepath.Join(own, "upper"), firstID, firstID)
-		fallthrough
-	default:
-		err = errors.Join(err, p.addTree(tree{Source: own, Target: "root"}, p.ids(m)))
 	}
 	if err != nil {
 		return err
@@ -55,6 +48,36 @@ func (p *process) addRoot(ctx context.Context, m *made) error {
 		p.plan.Trees = append(p.plan.Trees, tree{Source: p.runtime.config.Self, Target: "self", File: true, ReadOnly: true})
 	}
 	return nil
+}
+
+// addUpper adds what the root file system's overlay writes to: in the container's directory itself, since each directory takes
+// time to make and to remove.
+func (p *process) addUpper(m *made) error {
+	upper := filepath.Join(p.directory, "upper")
+	if err := makeOpen(upper); err != nil {
+		return err
+	}
+	if p.runtime.shifts(m.spec.Privileged) {
+		if err := os.Chown(upper, firstID, firstID); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(filepath.Join(p.directory, "work"), 0o700); err != nil {
+		return err
+	}
+	return p.addTree(tree{Source: p.directory, Target: "root"}, p.ids(m))
+}
+
+// removeDirectory removes the container's directory. What is always there goes by its name; only where there is more it is looked into.
+func (p *process) removeDirectory() error {
+	var err error
+	for _, name := range [...]string{"work/work", "work", "upper", workingName, ""} { // the overlay has made the first
+		err = unix.Rmdir(filepath.Join(p.directory, name))
+	}
+	if err == nil {
+		return nil
+	}
+	return scratch.RemoveAll(p.directory)
 }
 
 // selfPaths are where the writ binary is mounted in the container.
@@ -89,6 +112,9 @@ func (p *process) addTree(t tree, m mapping) error {
 	return nil
 }
 
+// workingName is the working directory's, in the container's directory, where no volume takes its place.
+const workingName = "w"
+
 // addMounts adds the working directory, volumes and host directories.
 func (p *process) addMounts(m *made, mounts []container.Mount, account Account) error {
 	ordered, err := container.CheckMounts(mounts)
@@ -96,7 +122,7 @@ func (p *process) addMounts(m *made, mounts []container.Mount, account Account) 
 		return err
 	}
 	if len(ordered) == 0 || ordered[0].Path != "." {
-		work := filepath.Join(p.directory, "work")
+		work := filepath.Join(p.directory, workingName)
 		leads, err := p.clear(ordered, container.Mount{Path: "."}, m.work)
 		if err == nil {
 			err = makeOpen(work)

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/writ-run/writ/container"
-	"github.com/writ-run/writ/internal/scratch"
 )
 
 // process is a container with its task.
@@ -237,7 +236,7 @@ func (p *process) discard() error {
 	if p.image != nil && p.image.Release != nil {
 		p.image.Release()
 	}
-	return scratch.RemoveAll(p.directory)
+	return p.removeDirectory()
 }
 
 // endUnstarted removes a container that was made and whose task was not started.
