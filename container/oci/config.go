@@ -18,6 +18,8 @@ import (
 const (
 	workParent = "/tmp/build"     // as in Concourse
 	initPath   = "/dev/writ-init" // /dev is the container's own
+	hostsPath  = "/etc/hosts"
+	resolvPath = "/etc/resolv.conf"
 )
 
 // capabilities of an unprivileged container, as other container systems give by default.
@@ -191,8 +193,8 @@ func (m made) allMounts() []specs.Mount {
 	})
 	first := []specs.Mount{
 		{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "mode=1777"}},
-		bind(filepath.Join(m.stage, "files/hosts"), "/etc/hosts", "nosuid", "nodev", "noexec"),
-		bind(filepath.Join(m.stage, "files/resolv.conf"), "/etc/resolv.conf", "nosuid", "nodev", "noexec"),
+		bind(filepath.Join(m.stage, "files/hosts"), hostsPath, "nosuid", "nodev", "noexec"),
+		bind(filepath.Join(m.stage, "files/resolv.conf"), resolvPath, "nosuid", "nodev", "noexec"),
 	}
 	return slices.Concat(first, volumes, m.hosts, m.ownMounts())
 }

@@ -429,7 +429,7 @@ func TestNoTrace(t *testing.T) {
 		}
 		inner, _ := os.ReadDir(base + "/" + entry.Name())
 		for _, one := range inner {
-			if one.Name() != "state" {
+			if one.Name() != "state" && !strings.HasPrefix(one.Name(), "points") { // the runtime's own, for every container
 				t.Errorf("left: %s", one.Name())
 			}
 		}

@@ -83,7 +83,8 @@ type Runtime struct {
 	count    int
 	maps     map[mapping]*os.File // user namespaces for idmapped mounts
 	embedded *Image
-	filter   filter // of system calls
+	pointed  map[string]string // layers of mount points
+	filter   filter            // of system calls
 	copies   copies
 }
 

@@ -3,9 +3,11 @@ package oci_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -58,6 +60,50 @@ func testMain(m *testing.M) int {
 func TestRuntime(t *testing.T) {
 	need(t)
 	containertest.Run(t, suite)
+}
+
+// TestNothingWritten has a container whose task writes nothing write nothing to disk: what it has mounted has its places already.
+func TestNothingWritten(t *testing.T) {
+	need(t)
+	base := filepath.Join(t.TempDir(), "b")
+	r, err := suite.New(base, containertest.Grace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.(*oci.Runtime).Close()
+	host := t.TempDir()
+	if err := os.Chmod(host, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mounts := []container.Mount{{Path: "/run/there", Host: host, ReadOnly: true}, {Path: "here", Host: host, ReadOnly: true}}
+	stdin, end := io.Pipe()
+	var output strings.Builder
+	p, err := r.Start(t.Context(), container.Spec{
+		Name: "test", Path: "sh", Args: []string{"-c", "stat -c '%n %a %u %F' /etc /etc/hosts /etc/resolv.conf /run /run/there; cat"}, Mounts: mounts, Hermetic: true,
+	}, container.IO{Stdin: stdin, Stdout: &output})
+	if err != nil {
+		t.Fatal(err)
+	}
+	uppers, err := filepath.Glob(filepath.Join(base, "o-*", "c*", "upper"))
+	if err != nil || len(uppers) > 1 { // none where no overlay can write to the file system
+		t.Errorf("root file systems: %q, %v", uppers, err)
+	}
+	for _, upper := range uppers {
+		if entries, err := os.ReadDir(upper); len(entries) > 0 || err != nil {
+			t.Errorf("written: %v, %v", entries, err)
+		}
+	}
+	end.Close()
+	if status, err := p.Wait(t.Context()); status != 0 || err != nil {
+		t.Errorf("status %d, %v", status, err)
+	}
+	want := "/etc 755 0 directory\n/etc/hosts 644 0 regular file\n/etc/resolv.conf 644 0 regular empty file\n/run 755 0 directory\n/run/there 755 0 directory\n"
+	if output.String() != want {
+		t.Errorf("seen:\n%s\nwant:\n%s", output.String(), want)
+	}
+	if left, err := filepath.Glob(filepath.Join(base, "o-*", "c*")); len(left) > 0 || err != nil {
+		t.Errorf("left: %q, %v", left, err)
+	}
 }
 
 // TestOrdinaryUser runs the whole of this package's tests again as one.

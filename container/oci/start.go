@@ -113,6 +113,9 @@ func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	if err := p.addMounts(&m, s.Mounts, account); err != nil {
 		return err
 	}
+	if err := p.addPoints(&m); err != nil {
+		return err
+	}
 	if err := p.addNetwork(s); err != nil {
 		return err
 	}
