@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,27 +19,28 @@ const cgroupParent = "writ"
 // cgroupPatience is how long the processes of a cgroup that were killed may take to be gone.
 const cgroupPatience = 5 * time.Second
 
-// runcState is what matters of runc's state.json.
-type runcState struct {
-	CgroupPaths map[string]string `json:"cgroup_paths"`
-}
+// stateName is runc's file of a container, in the container's directory of its state.
+const stateName = "state.json"
 
-func (p *process) readState() (runcState, error) {
-	var state runcState
-	data, err := os.ReadFile(filepath.Join(p.runtime.state(), p.id, "state.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &state)
+// cgroups are the container's, by controller, as runc's state.json has them. They follow the container's whole configuration,
+// which is not parsed for them: in a string of that their name's quotes would be escaped.
+func (p *process) cgroups() (paths map[string]string, err error) {
+	data, err := os.ReadFile(filepath.Join(p.runtime.state(), p.id, stateName))
+	if err != nil {
+		return nil, err
 	}
-	return state, err
+	_, rest, _ := bytes.Cut(data, []byte(`"cgroup_paths":`))
+	err = json.NewDecoder(bytes.NewReader(rest)).Decode(&paths)
+	return paths, err
 }
 
 // outOfMemory tells whether the kernel killed for the memory limit.
 func (p *process) outOfMemory() bool {
-	state, err := p.readState()
+	paths, err := p.cgroups()
 	if err != nil {
 		return false
 	}
-	for _, file := range []string{filepath.Join(state.CgroupPaths["memory"], "memory.oom_control"), filepath.Join(state.CgroupPaths[""], "memory.events")} {
+	for _, file := range []string{filepath.Join(paths["memory"], "memory.oom_control"), filepath.Join(paths[""], "memory.events")} {
 		data, _ := os.ReadFile(file) // one of both is there
 		for line := range strings.Lines(string(data)) {
 			fields := strings.Fields(line)
@@ -52,15 +54,15 @@ func (p *process) outOfMemory() bool {
 
 // thaw lets go of what a privileged task has frozen: nothing of it would end else.
 func (p *process) thaw() {
-	state, err := p.readState()
+	paths, err := p.cgroups()
 	if err != nil {
 		return
 	}
 	// One of both is there, where it is cgroup v1 or v2; and nearly always neither is frozen.
-	if path := state.CgroupPaths["freezer"]; path != "" {
+	if path := paths["freezer"]; path != "" {
 		_ = os.WriteFile(filepath.Join(path, "freezer.state"), []byte("THAWED"), 0)
 	}
-	if path := state.CgroupPaths[""]; path != "" {
+	if path := paths[""]; path != "" {
 		_ = os.WriteFile(filepath.Join(path, "cgroup.freeze"), []byte("0"), 0)
 	}
 }

@@ -199,17 +199,20 @@ func (p *process) awaitEnd() {
 // clean removes what the OCI runtime keeps of an ended container. To ask runc for it costs another process; where its
 // state is not as expected that is done.
 func (p *process) clean() error {
-	state, err := p.readState()
-	if err == nil && len(state.CgroupPaths) > 0 || err == nil && p.runtime.rootless {
-		gone := true
-		for _, path := range state.CgroupPaths {
-			gone = removeCgroup(path) && gone
-		}
-		if gone {
-			return os.RemoveAll(filepath.Join(p.runtime.state(), p.id))
+	paths, err := p.cgroups()
+	if err != nil || len(paths) == 0 && !p.runtime.rootless {
+		return p.runtime.remove(context.Background(), p.runtime.state(), p.id)
+	}
+	for _, path := range paths {
+		if !removeCgroup(path) {
+			return p.runtime.remove(context.Background(), p.runtime.state(), p.id)
 		}
 	}
-	return p.runtime.remove(context.Background(), p.runtime.state(), p.id)
+	directory := filepath.Join(p.runtime.state(), p.id)
+	if err := errors.Join(unix.Unlink(filepath.Join(directory, stateName)), unix.Rmdir(directory)); err == nil {
+		return nil
+	}
+	return os.RemoveAll(directory)
 }
 
 // discard gives the volumes back and removes the container's directory. Of one that never ran the volumes are as they were.
