@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -95,6 +96,13 @@ func Run(t *testing.T, s Suite) {
 			runtime, err := s.New(base, grace)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if closer, ok := runtime.(io.Closer); ok { // what it has is not all in base
+				t.Cleanup(func() {
+					if err := closer.Close(); err != nil {
+						t.Error(err)
+					}
+				})
 			}
 			part.test(t, &fixture{t: t, Runtime: runtime, suite: s, base: base})
 		})

@@ -126,7 +126,7 @@ func New(c Config) (*Runtime, error) {
 		return nil, fmt.Errorf("oci runtime: %w", err)
 	}
 	if err = tryExec(r.scratch.Path()); err == nil {
-		err = os.Mkdir(r.state(), 0o700)
+		err = r.makeState()
 	}
 	if err == nil {
 		err = r.makePlayer()
@@ -221,6 +221,9 @@ func (r *Runtime) Close() error {
 	}
 	r.mu.Unlock()
 	r.copies.close() // whoever makes one may be waiting for mu
+	if place := inMemory(r.scratch.Path()); place != "" {
+		return errors.Join(os.RemoveAll(place), r.scratch.Close())
+	}
 	return r.scratch.Close()
 }
 
@@ -238,9 +241,6 @@ func (r *Runtime) Notices() []string {
 // See returns the mount's own path: a container has its own file system.
 func (r *Runtime) See(m container.Mount) string { return filepath.Clean(m.Path) }
 
-// state is the directory in which the OCI runtime keeps what it knows of its containers.
-func (r *Runtime) state() string { return filepath.Join(r.scratch.Path(), "state") }
-
 // number returns the next number of this runtime, for names of directories.
 func (r *Runtime) number() int {
 	r.mu.Lock()
@@ -257,38 +257,11 @@ func (r *Runtime) Sweep(ctx context.Context) error {
 		for _, note := range notes {
 			problems = append(problems, killNoted(note))
 		}
-		problems = append(problems, r.endAll(ctx, filepath.Join(path, "state")))
+		problems = append(problems, r.sweepState(ctx, path))
 		return errors.Join(append(problems, sweepCgroups("writ-"+filepath.Base(path)+"-*"))...)
 	})
 	if err = errors.Join(err, r.sweepCopies()); err != nil {
 		return fmt.Errorf("sweep %q: %w", r.base, err)
-	}
-	return nil
-}
-
-// endAll ends every container of a state directory.
-func (r *Runtime) endAll(ctx context.Context, state string) error {
-	entries, err := os.ReadDir(state)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var problems []error
-	for _, entry := range entries {
-		problems = append(problems, r.remove(ctx, state, entry.Name()))
-	}
-	return errors.Join(problems...)
-}
-
-// remove ends a container by the OCI runtime's own means, with its cgroups.
-func (r *Runtime) remove(ctx context.Context, state, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	output, err := exec.CommandContext(ctx, r.command, "--root", state, "delete", "--force", id).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("delete container %s: %w: %s", id, err, firstLine(string(output)))
 	}
 	return nil
 }

@@ -1,0 +1,90 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/internal/scratch"
+)
+
+// The OCI runtime keeps what it knows of its containers in the scratch directory's "state". Of each container it makes five
+// files and removes two, so where there is memory for them that is a link to a directory there. Only root's: of other users
+// systemd-logind removes what they have in that memory when they log out.
+const (
+	stateMemory = "/dev/shm"
+	leastState  = 32 << 20 // bytes that have to be free there; a container needs some 10,000
+)
+
+// state is the directory in which the OCI runtime keeps what it knows of its containers.
+func (r *Runtime) state() string { return stateOf(r.scratch.Path()) }
+
+func stateOf(scratch string) string { return filepath.Join(scratch, "state") }
+
+// makeState makes it. Nobody but its maker can remove or rename a directory in stateMemory, and Mkdir takes none that is there.
+func (r *Runtime) makeState() error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(stateMemory, &s); err == nil && !r.rootless && s.Type == unix.TMPFS_MAGIC && s.Flags&unix.ST_RDONLY == 0 && s.Bavail*uint64(s.Bsize) >= leastState {
+		place := filepath.Join(stateMemory, "writ-"+filepath.Base(r.scratch.Path()))
+		if os.Mkdir(place, 0o700) == nil {
+			if os.Symlink(place, r.state()) == nil {
+				return nil
+			}
+			_ = os.Remove(place) // it is empty
+		}
+	}
+	return os.Mkdir(r.state(), 0o700)
+}
+
+// inMemory is where in memory the state of a scratch directory is; empty: it is not there, or what is there is not ours, as
+// after a new start of the machine.
+func inMemory(directory string) string {
+	place, err := os.Readlink(stateOf(directory))
+	if err != nil || scratch.CheckPrivate(place) != nil {
+		return ""
+	}
+	return place
+}
+
+// sweepState ends every container of a scratch directory whose process has ended.
+func (r *Runtime) sweepState(ctx context.Context, directory string) error {
+	place := inMemory(directory)
+	state := stateOf(directory)
+	info, err := os.Lstat(state)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && place == "" && !info.IsDir() {
+		return nil // there is none any more
+	}
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(state)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, entry := range entries {
+		problems = append(problems, r.remove(ctx, state, entry.Name()))
+	}
+	if err := errors.Join(problems...); err != nil || place == "" {
+		return err
+	}
+	return os.RemoveAll(place)
+}
+
+// remove ends a container by the OCI runtime's own means, with its cgroups.
+func (r *Runtime) remove(ctx context.Context, state, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	output, err := exec.CommandContext(ctx, r.command, "--root", state, "delete", "--force", id).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("delete container %s: %w: %s", id, err, firstLine(string(output)))
+	}
+	return nil
+}
