@@ -20,8 +20,8 @@ func BenchmarkStart(b *testing.B) {
 	ratio.Run(b, 4, func() error { return exec.Command(hello).Run() }, func() error { return exec.Command(writ, "version").Run() })
 }
 
-// buildProgram builds a program as it is released, and copies it, as who installs it does: Go's linker writes by way of a mapping,
-// which leaves a large file in the page cache so that a start from there takes a tenth more, until it is read anew from the disk.
+// buildProgram builds a program as it is released, and copies it, as who installs it does: of a large file that Go's linker has
+// just written, by way of a mapping, the page cache is so that a start takes up to a tenth more.
 func buildProgram(b *testing.B, name, source string) string {
 	b.Helper()
 	linked, binary := filepath.Join(b.TempDir(), "linked"), filepath.Join(b.TempDir(), name)
