@@ -46,6 +46,7 @@ type Depot struct {
 
 // order is what is known of a file.
 type order struct {
+	path  string
 	stamp stamp
 	etag  []string // one, as header values are
 }
@@ -80,23 +81,24 @@ var (
 func (d *Depot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	name, below := strings.CutPrefix(r.URL.Path, d.prefix)
-	if !below || !served(name) {
-		refuse(w, http.StatusNotFound, "not_found", "there is nothing at this path")
-		return
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		header.Set("Allow", "GET, HEAD")
-		refuse(w, http.StatusMethodNotAllowed, "method_not_allowed", "this path takes GET, HEAD")
-		return
-	}
-	path := filepath.Join(d.directory, name)
-	if match := r.Header["If-None-Match"]; len(match) == 1 {
-		if o, as := d.unchanged(name, path); as && o.etag[0] == match[0] {
+	get := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if match := r.Header["If-None-Match"]; below && get && len(match) == 1 { // what agents ask for nearly always comes first
+		if o := d.order(name); o.etag != nil && o.etag[0] == match[0] && o.unchanged() {
 			header["Cache-Control"], header["Etag"] = noCache, o.etag
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
 	}
+	if !below || !served(name) {
+		refuse(w, http.StatusNotFound, "not_found", "there is nothing at this path")
+		return
+	}
+	if !get {
+		header.Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, "method_not_allowed", "this path takes GET, HEAD")
+		return
+	}
+	path := filepath.Join(d.directory, name)
 	file, o, err := d.open(name, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -120,16 +122,17 @@ func served(name string) bool {
 	})
 }
 
-// unchanged is what is known of a file that is as it was.
-func (d *Depot) unchanged(name, path string) (o order, as bool) {
+// order is what is known of a file: nothing, where its name is not that of an order.
+func (d *Depot) order(name string) order {
 	d.mu.RLock()
-	o, as = d.known[name]
-	d.mu.RUnlock()
-	if !as {
-		return order{}, false
-	}
+	defer d.mu.RUnlock()
+	return d.known[name]
+}
+
+// unchanged is true for an order whose file is as it was.
+func (o order) unchanged() bool {
 	var found syscall.Stat_t
-	return o, syscall.Stat(path, &found) == nil && stampOf(&found) == o.stamp
+	return syscall.Stat(o.path, &found) == nil && stampOf(&found) == o.stamp
 }
 
 // open opens a file and says what it is. It is read anew where it is another one than before, or so young that it might change
@@ -166,10 +169,7 @@ func (d *Depot) look(name string, file *os.File) (order, error) {
 		return order{}, errors.New("cannot be told from others")
 	}
 	now := stampOf(system)
-	d.mu.RLock()
-	o, known := d.known[name]
-	d.mu.RUnlock()
-	if known && o.stamp == now {
+	if o := d.order(name); o.etag != nil && o.stamp == now {
 		return o, nil
 	}
 	sum := sha256.New()
@@ -179,7 +179,7 @@ func (d *Depot) look(name string, file *os.File) (order, error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return order{}, err
 	}
-	o = order{now, []string{`"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + `"`}}
+	o := order{file.Name(), now, []string{`"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + `"`}}
 	// Of a file that has just changed, the clock of its file system may say the same after the next change.
 	if d.now().Sub(time.Unix(now.change.Unix())) > settled {
 		d.mu.Lock()
