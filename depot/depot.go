@@ -2,7 +2,7 @@
 //
 // Invariants: an ETag is of what a file holds, so that no change is missed and none is made up, however the file was written;
 // nothing but such files is served, and what is asked for makes nothing be kept. Who may run an order is not decided here: it
-// is signed, and agents verify it.
+// is signed, and agents verify it. What Front answers is what ServeHTTP would.
 //
 //	GET NAME.jwt ─▶ the file is as it was? ─▶ its ETag, kept ──▶ is it the one that the agent has? ─▶ 304
 //	                 └─ no: read, its ETag ──▶ kept by name             └─ no: 200 with the file

@@ -14,3 +14,9 @@ func (d *Depot) Known() int {
 	defer d.mu.RUnlock()
 	return len(d.known)
 }
+
+// Plain is what is read of a plain request.
+func Plain(text []byte) (path, etag string, plain bool) {
+	q, plain := parse(text)
+	return string(q.path), string(q.etag), plain
+}

@@ -13,14 +13,22 @@ import (
 // ordersPath is what the paths of orders begin with.
 const ordersPath = "/orders/"
 
-// withOrders is a handler that also serves the orders of a directory, where one is configured.
-func withOrders(public http.Handler, c config.Config, log *slog.Logger) (http.Handler, error) {
+// openOrders opens the directory of orders that is configured; nil: none is.
+func openOrders(c config.Config, log *slog.Logger) (*depot.Depot, error) {
 	if c.Server.Orders == "" {
-		return public, nil
+		return nil, nil
 	}
 	orders, err := depot.New(c.Server.Orders, ordersPath, log)
 	if err != nil {
 		return nil, c.Blame(fmt.Errorf("server.orders: %w", err))
+	}
+	return orders, nil
+}
+
+// withOrders is a handler that also serves orders.
+func withOrders(public http.Handler, orders *depot.Depot) http.Handler {
+	if orders == nil {
+		return public
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, ordersPath) {
@@ -28,5 +36,5 @@ func withOrders(public http.Handler, c config.Config, log *slog.Logger) (http.Ha
 			return
 		}
 		public.ServeHTTP(w, r)
-	}), nil
+	})
 }

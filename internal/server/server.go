@@ -74,7 +74,8 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 	if err != nil {
 		return err
 	}
-	if public, err = withOrders(public, c, log); err != nil {
+	orders, err := openOrders(c, log)
+	if err != nil {
 		return err
 	}
 	socketListener, err := listenUnix(c.Server.Socket, len(c.Server.SocketAllow) > 0)
@@ -89,7 +90,10 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(Re
 	socket := issuer.NewSocket(opened.issuer, uint32(os.Geteuid()), allow)
 
 	servers, ctx := errgroup.WithContext(ctx)
-	web := bounds.Server(public, log)
+	web := bounds.Server(withOrders(public, orders), log)
+	if orders != nil {
+		webListener = orders.Front(web, webListener)
+	}
 	runs := &http.Server{ // its answers stream for as long as a run lives, so that they have no write timeout
 		Handler: socket, ConnContext: issuer.PeerContext, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: bounds.Header, IdleTimeout: bounds.Idle, MaxHeaderBytes: bounds.HeaderBytes,
