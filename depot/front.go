@@ -27,13 +27,23 @@ func (d *Depot) Front(server *http.Server, l net.Listener) net.Listener {
 	if idle == 0 {
 		idle = server.ReadTimeout // as net/http has it
 	}
-	return frontListener{l, d, idle, server.WriteTimeout}
+	return frontListener{l, d, idle, server.WriteTimeout, renewal(idle, server.WriteTimeout)}
+}
+
+// renewal is how often the deadlines of a connection move on while it has one answer after the other, a small part of the
+// shorter timeout: to move them costs more than to look at the clock.
+func renewal(idle, write time.Duration) time.Duration {
+	if write > 0 && (idle <= 0 || write < idle) {
+		idle = write
+	}
+	return idle / 30
 }
 
 type frontListener struct {
 	net.Listener
 	depot       *Depot
 	idle, write time.Duration // timeouts; 0: none
+	renewal     time.Duration
 }
 
 func (l frontListener) Accept() (net.Conn, error) {
@@ -91,14 +101,10 @@ func (f *front) Read(to []byte) (int, error) {
 	}
 }
 
-// renewal is how often the deadlines of a connection move on while it has one answer after the other: a timer costs more than
-// to look at the clock.
-const renewal = time.Second
-
 // notModified answers as ServeHTTP and net/http do.
 func (f *front) notModified(o order) error {
 	now := time.Now()
-	if now.Sub(f.renewed) >= renewal {
+	if now.Sub(f.renewed) >= f.of.renewal {
 		f.renewed = now
 		if f.of.idle > 0 {
 			f.SetReadDeadline(now.Add(f.of.idle))

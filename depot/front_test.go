@@ -42,8 +42,8 @@ type visit struct {
 	waits chan struct{} // net/http waits for the next
 }
 
-// newVisit opens one, with the depot in front of net/http or not.
-func newVisit(t testing.TB, d *depot.Depot, inFront bool) *visit {
+// newVisit opens one, with the depot in front of net/http or not, to a server as it is set.
+func newVisit(t testing.TB, d *depot.Depot, inFront bool, set ...func(*http.Server)) *visit {
 	near, far := net.Pipe()
 	v := &visit{TB: t, Conn: near, from: bufio.NewReader(near), waits: make(chan struct{}, 100)}
 	server := &http.Server{
@@ -54,6 +54,9 @@ func newVisit(t testing.TB, d *depot.Depot, inFront bool) *visit {
 		}),
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, 0),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
+	for _, s := range set {
+		s(server)
 	}
 	arrivals := make(wires, 1)
 	var listener net.Listener = arrivals
@@ -314,6 +317,30 @@ func TestFrontTimes(t *testing.T) {
 					t.Errorf("hung up after %s, want %s", took, test.after)
 				}
 			})
+		})
+	}
+}
+
+// TestFrontShortTimes: a connection is kept for as long as requests come in time, however short the timeouts are.
+func TestFrontShortTimes(t *testing.T) {
+	t.Parallel()
+	d, _, tag := known(t)
+	for _, short := range []func(*http.Server){
+		func(s *http.Server) { s.IdleTimeout = 300 * time.Millisecond },
+		func(s *http.Server) { s.WriteTimeout = 100 * time.Millisecond },
+		func(s *http.Server) { s.WriteTimeout, s.IdleTimeout, s.ReadTimeout = 0, 0, 300*time.Millisecond },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			v := newVisit(t, d, true, short)
+			for i := range 10 {
+				if got := v.answers(get(tag)); !strings.HasPrefix(got, "304") {
+					t.Fatalf("request %d: %s", i, got)
+				}
+				time.Sleep(200 * time.Millisecond)
+			}
+			if n := v.told.Load(); n != 1 {
+				t.Errorf("net/http answered %d times", n)
+			}
 		})
 	}
 }
