@@ -28,26 +28,47 @@ func (r *Runtime) state() string { return stateOf(r.scratch.Path()) }
 
 func stateOf(scratch string) string { return filepath.Join(scratch, "state") }
 
-// makeState makes it. Nobody but its maker can remove or rename a directory in stateMemory, and Mkdir takes none that is there.
+// makeState makes it. Nobody but its maker can remove or rename a directory in a stateMemory that is root's and sticky, and Mkdir
+// takes none that is there. The link is there first: a sweep finds what a killed runtime has made.
 func (r *Runtime) makeState() error {
-	var s unix.Statfs_t
-	if err := unix.Statfs(stateMemory, &s); err == nil && !r.rootless && s.Type == unix.TMPFS_MAGIC && s.Flags&unix.ST_RDONLY == 0 && s.Bavail*uint64(s.Bsize) >= leastState {
-		place := filepath.Join(stateMemory, "writ-"+filepath.Base(r.scratch.Path()))
-		if os.Mkdir(place, 0o700) == nil {
-			if os.Symlink(place, r.state()) == nil {
+	if !r.rootless && hasMemory(stateMemory) {
+		place := placeOf(r.scratch.Path())
+		if os.Symlink(place, r.state()) == nil {
+			if os.Mkdir(place, 0o700) == nil {
 				return nil
 			}
-			_ = os.Remove(place) // it is empty
+			if err := os.Remove(r.state()); err != nil {
+				return err
+			}
 		}
 	}
 	return os.Mkdir(r.state(), 0o700)
 }
 
+// hasMemory tells whether a directory is in memory that has room, and nobody can take another's place in it.
+func hasMemory(directory string) bool {
+	var s unix.Statfs_t
+	if err := unix.Statfs(directory, &s); err != nil || s.Type != unix.TMPFS_MAGIC || s.Flags&unix.ST_RDONLY != 0 || s.Bavail*uint64(s.Bsize) < leastState {
+		return false
+	}
+	info, err := os.Stat(directory)
+	if err != nil {
+		return false
+	}
+	ids, ok := owner(info)
+	return ok && ids.uid == 0 && (info.Mode()&fs.ModeSticky != 0 || info.Mode().Perm()&0o022 == 0)
+}
+
+// placeOf is where in memory the state of a scratch directory would be.
+func placeOf(directory string) string {
+	return filepath.Join(stateMemory, "writ-"+filepath.Base(directory))
+}
+
 // inMemory is where in memory the state of a scratch directory is; empty: it is not there, or what is there is not ours, as
-// after a new start of the machine.
+// after a new start of the machine. A link to anywhere else is none that this program has made: nothing there is removed.
 func inMemory(directory string) string {
 	place, err := os.Readlink(stateOf(directory))
-	if err != nil || scratch.CheckPrivate(place) != nil {
+	if err != nil || place != placeOf(directory) || scratch.CheckPrivate(place) != nil {
 		return ""
 	}
 	return place

@@ -4,14 +4,15 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/writ-run/writ/container/containertest"
 	"github.com/writ-run/writ/container/oci"
 )
 
-// TestStateInMemory sweeps what a runtime that was killed has left in memory, and not what somebody else has put there since,
-// under the same name.
+// TestStateInMemory sweeps what a runtime that was killed has left in memory, and not what somebody else has put there since
+// under the same name, nor what a link leads to that is not ours.
 func TestStateInMemory(t *testing.T) {
 	need(t)
 	base := filepath.Join(t.TempDir(), "b")
@@ -20,24 +21,36 @@ func TestStateInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.(*oci.Runtime).Close()
-	memory := t.TempDir() // in the place of /dev/shm
-	for name, mode := range map[string]os.FileMode{"ours": 0o700, "another's": 0o777} {
-		place, dead := filepath.Join(memory, name), filepath.Join(base, "o-dead")
-		inner := filepath.Join(place, "c1")
-		if name == "ours" { // the OCI runtime would be asked to end what is in there
-			inner = place
+	memory, err := os.MkdirTemp("/dev/shm", "writ-o-test") // no other has its name
+	if err != nil {
+		t.Skip(err)
+	}
+	defer os.RemoveAll(memory)
+	ours := strings.TrimPrefix(filepath.Base(memory), "writ-")
+	for _, c := range []struct {
+		name, place string
+		mode        os.FileMode
+		swept       bool
+	}{
+		{"ours", memory, 0o700, true},
+		{"another's", memory, 0o777, false},
+		{"elsewhere", filepath.Join(t.TempDir(), filepath.Base(memory)), 0o700, false},
+	} {
+		dead, inner := filepath.Join(base, ours), filepath.Join(c.place, "c1")
+		if c.swept { // the OCI runtime would be asked to end what is in there
+			inner = c.place
 		}
-		if err := errors.Join(os.MkdirAll(inner, 0o700), os.Chmod(place, mode), os.Mkdir(dead, 0o700), os.Symlink(place, filepath.Join(dead, "state"))); err != nil {
+		if err := errors.Join(os.MkdirAll(inner, 0o700), os.Chmod(c.place, c.mode), os.Mkdir(dead, 0o700), os.Symlink(c.place, filepath.Join(dead, "state"))); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Sweep(t.Context()); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", c.name, err)
 		}
 		if _, err := os.Lstat(dead); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: %v; want it swept", name, err)
+			t.Errorf("%s: %v; want it swept", c.name, err)
 		}
-		if _, err := os.Lstat(inner); errors.Is(err, os.ErrNotExist) != (name == "ours") {
-			t.Errorf("state of %s: %v", name, err)
+		if _, err := os.Lstat(inner); errors.Is(err, os.ErrNotExist) != c.swept {
+			t.Errorf("state of %s: %v", c.name, err)
 		}
 	}
 }
