@@ -17,9 +17,16 @@ import (
 // maxPoints is how many such layers a runtime makes. All runs of a machine need two or three; the rest does without.
 const maxPoints = 32
 
+// mostLower is how many layers below the one that is written to the kernel takes.
+const mostLower = 500
+
 // addPoints adds the layer with the container's mount points to its root file system.
 func (p *process) addPoints(m *made) error {
+	root := &p.plan.Overlays[0]
 	if p.runtime.shifts(m.spec.Privileged) { // they would be somebody else's in the container
+		return nil
+	}
+	if len(root.Lower) >= mostLower {
 		return nil
 	}
 	files := append([]string{hostsPath, resolvPath}, p.selfPaths(m)...)
@@ -33,7 +40,6 @@ func (p *process) addPoints(m *made) error {
 	if err != nil || layer == "" {
 		return err
 	}
-	root := &p.plan.Overlays[0]
 	root.Lower = slices.Insert(root.Lower, 0, "points")
 	return p.addTree(tree{Source: layer, Target: "points"}, p.ids(m))
 }
