@@ -19,7 +19,7 @@ import (
 func TestOwnDirectories(t *testing.T) {
 	t.Parallel()
 	r := newRuntime(t, oci.Host)
-	for _, path := range []string{"/dev", "/dev/shm", "/dev/writ-init", "/proc", "/proc/self", "/sys/fs", "/./dev/../proc", "/" + strings.Repeat("x/", 3000)} {
+	for _, path := range []string{"/dev", "/dev/shm", "/dev/writ-init", "/proc", "/proc/self", "/sys/fs", "/./dev/../proc", "/etc/hosts", "/etc/resolv.conf/x", "/" + strings.Repeat("x/", 3000)} {
 		v, err := r.Volume(t.Context(), "v")
 		if err != nil {
 			t.Fatal(err)

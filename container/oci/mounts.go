@@ -166,7 +166,10 @@ var own = [...]string{"/dev", "/proc", "/sys"}
 // maxPath is PATH_MAX without its NUL (limits.h).
 const maxPath = 4095
 
-// ownPath refuses a mount at, above or below one of the container's own directories.
+// ownFiles are those that it has of its own. A mount above one hides it, which is well.
+var ownFiles = [...]string{hostsPath, resolvPath}
+
+// ownPath refuses a mount at, above or below one of the container's own directories, or at or below one of its files.
 func ownPath(path, leads string) error {
 	if len(leads) > maxPath {
 		return &container.MountError{Path: path[:min(len(path), 40)] + "...", Reason: fmt.Sprintf("is %d bytes long; Linux takes %d", len(leads), maxPath)}
@@ -174,6 +177,11 @@ func ownPath(path, leads string) error {
 	for _, directory := range own {
 		if within(leads, directory) || within(directory, leads) {
 			return &container.MountError{Path: path, Reason: fmt.Sprintf("is in the way of the container's own %s", directory), Help: "use a path below the working directory"}
+		}
+	}
+	for _, file := range ownFiles {
+		if within(leads, file) {
+			return &container.MountError{Path: path, Reason: fmt.Sprintf("is at the container's own file %s", file), Help: "use a path below the working directory"}
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ func (p *process) addPoints(m *made) error {
 	if len(root.Lower) >= mostLower {
 		return nil
 	}
-	files := append([]string{hostsPath, resolvPath}, p.selfPaths(m)...)
+	files := append(ownFiles[:], p.selfPaths(m)...)
 	directories := []string{"/dev", "/proc", "/sys", "/tmp"}
 	for _, mount := range m.hosts {
 		if !within(mount.Destination, "/tmp") { // that is in memory
