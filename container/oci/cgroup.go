@@ -25,7 +25,7 @@ const stateName = "state.json"
 // cgroups are the container's, by controller, as runc's state.json has them. They follow the container's whole configuration,
 // which is not parsed for them: in a string of that their name's quotes would be escaped.
 func (p *process) cgroups() (paths map[string]string, err error) {
-	data, err := os.ReadFile(filepath.Join(p.runtime.state(), p.id, stateName))
+	data, err := os.ReadFile(filepath.Join(p.state, p.id, stateName))
 	if err != nil {
 		return nil, err
 	}

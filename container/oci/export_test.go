@@ -34,3 +34,6 @@ func RefuseMaps(r *Runtime) error {
 	r.translates = func(path string) error { return &NoIDMapError{path, unix.EINVAL} }
 	return r.look()
 }
+
+// FillMemory has a runtime find no room in memory any more.
+func FillMemory(r *Runtime) { r.roomy = func(string) bool { return false } }

@@ -77,7 +77,8 @@ type Runtime struct {
 	disk     abilities
 	notices  []string
 
-	translates func(path string) error // whether mounts of a directory can translate ids, as a *NoIDMapError
+	translates func(path string) error     // whether mounts of a directory can translate ids, as a *NoIDMapError
+	roomy      func(directory string) bool // hasMemory
 
 	mu       sync.Mutex
 	count    int
@@ -90,7 +91,7 @@ type Runtime struct {
 
 // New makes the runtime's own directory. Close removes it. It does not try whether containers can be had: Probe does.
 func New(c Config) (*Runtime, error) {
-	r := &Runtime{config: c, base: c.BaseDir, grace: c.KillGrace, log: c.Log, rootless: Rootless(), maps: map[mapping]*os.File{}}
+	r := &Runtime{config: c, base: c.BaseDir, grace: c.KillGrace, log: c.Log, rootless: Rootless(), maps: map[mapping]*os.File{}, roomy: hasMemory}
 	if r.base == "" {
 		r.base = scratch.DefaultBase()
 	}

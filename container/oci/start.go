@@ -61,6 +61,9 @@ func (r *Runtime) start(ctx context.Context, s container.Spec, io container.IO) 
 func (p *process) prepare(ctx context.Context, s container.Spec) (err error) {
 	r := p.runtime
 	p.id, p.directory = r.newID()
+	if p.state, err = r.stateNow(); err != nil {
+		return err
+	}
 	if err := os.Mkdir(p.directory, 0o700); err != nil {
 		return err
 	}
@@ -199,7 +202,7 @@ func (p *process) addConfig(m made) error {
 	if !p.runtime.rootless {
 		notes = m.stage // in memory: see stageThread
 	}
-	p.plan.Command = []string{p.runtime.command, "--root", p.runtime.state(), "--log", filepath.Join(notes, logName), "--log-format", "json", "run", "--detach",
+	p.plan.Command = []string{p.runtime.command, "--root", p.state, "--log", filepath.Join(notes, logName), "--log-format", "json", "run", "--detach",
 		"--bundle", filepath.Join(m.stage, "bundle"), "--pid-file", filepath.Join(notes, pidName), "--preserve-fds", strconv.Itoa(p.handedOn()), p.id}
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 
 // The OCI runtime keeps what it knows of its containers in the scratch directory's "state". Of each container it makes five
 // files and removes two, so where there is memory for them that is a link to a directory there. Only root's: of other users
-// systemd-logind removes what they have in that memory when they log out.
+// systemd-logind removes what they have in that memory when they log out. Every user may fill it: as long as it is full, the
+// state of what starts is in "state-on-disk".
 const (
 	stateMemory = "/dev/shm"
 	leastState  = 32 << 20 // bytes that have to be free there; a container needs some 10,000
@@ -27,6 +28,20 @@ const (
 func (r *Runtime) state() string { return stateOf(r.scratch.Path()) }
 
 func stateOf(scratch string) string { return filepath.Join(scratch, "state") }
+
+func diskStateOf(scratch string) string { return filepath.Join(scratch, "state-on-disk") }
+
+// stateNow is the one for a container that is to start.
+func (r *Runtime) stateNow() (string, error) {
+	if info, err := os.Lstat(r.state()); err != nil || info.IsDir() || r.roomy(stateMemory) {
+		return r.state(), err
+	}
+	path := diskStateOf(r.scratch.Path())
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return r.state(), err
+	}
+	return path, nil
+}
 
 // makeState makes it. Nobody but its maker can remove or rename a directory in a stateMemory that is root's and sticky, and Mkdir
 // takes none that is there. The link is there first: a sweep finds what a killed runtime has made.
@@ -77,26 +92,28 @@ func inMemory(directory string) string {
 // sweepState ends every container of a scratch directory whose process has ended.
 func (r *Runtime) sweepState(ctx context.Context, directory string) error {
 	place := inMemory(directory)
-	state := stateOf(directory)
-	info, err := os.Lstat(state)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && place == "" && !info.IsDir() {
-		return nil // there is none any more
+	problems := []error{r.endAll(ctx, diskStateOf(directory))}
+	if info, err := os.Lstat(stateOf(directory)); err == nil && place == "" && !info.IsDir() {
+		return errors.Join(problems...) // there is none any more
 	}
-	if err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(state)
-	if err != nil {
-		return err
-	}
-	var problems []error
-	for _, entry := range entries {
-		problems = append(problems, r.remove(ctx, state, entry.Name()))
-	}
+	problems = append(problems, r.endAll(ctx, stateOf(directory)))
 	if err := errors.Join(problems...); err != nil || place == "" {
 		return err
 	}
 	return os.RemoveAll(place)
+}
+
+// endAll ends every container that a state knows; it may be missing.
+func (r *Runtime) endAll(ctx context.Context, state string) error {
+	entries, err := os.ReadDir(state)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	problems := []error{err}
+	for _, entry := range entries {
+		problems = append(problems, r.remove(ctx, state, entry.Name()))
+	}
+	return errors.Join(problems...)
 }
 
 // remove ends a container by the OCI runtime's own means, with its cgroups.

@@ -2,11 +2,13 @@ package oci_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/writ-run/writ/container"
 	"github.com/writ-run/writ/container/containertest"
 	"github.com/writ-run/writ/container/oci"
 )
@@ -79,5 +81,55 @@ func TestCloseState(t *testing.T) {
 	}
 	if _, err := os.Lstat(place); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%q: %v", place, err)
+	}
+}
+
+// TestStateMemoryFull starts containers where others have filled the memory, and sweeps what is then on disk.
+func TestStateMemoryFull(t *testing.T) {
+	need(t)
+	if os.Geteuid() != 0 {
+		t.Skip("an ordinary user's state is on disk")
+	}
+	r := newRuntime(t, oci.Host)
+	links, err := filepath.Glob(filepath.Join(r.Base(), "o-*", "state"))
+	if err != nil || len(links) != 1 {
+		t.Fatalf("%q, %v", links, err)
+	}
+	if _, err := os.Readlink(links[0]); err != nil {
+		t.Skip("/dev/shm is not in memory here, or full")
+	}
+	stdin, end := io.Pipe()
+	first, err := r.Start(t.Context(), container.Spec{Name: "first", Path: "cat", Hermetic: true}, container.IO{Stdin: stdin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	oci.FillMemory(r)
+	second, err := r.Start(t.Context(), container.Spec{Name: "second", Path: "cat", Hermetic: true}, container.IO{Stdin: stdin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func(name string) int {
+		entries, _ := os.ReadDir(filepath.Join(filepath.Dir(links[0]), name))
+		return len(entries)
+	}
+	if memory, disk := count("state"), count("state-on-disk"); memory != 1 || disk != 1 {
+		t.Errorf("%d in memory, %d on disk; want one each", memory, disk)
+	}
+	end.Close()
+	for _, p := range []container.Process{first, second} {
+		if status, err := p.Wait(t.Context()); status != 0 || err != nil {
+			t.Errorf("status %d, %v", status, err)
+		}
+	}
+	if memory, disk := count("state"), count("state-on-disk"); memory != 0 || disk != 0 {
+		t.Errorf("left: %d in memory, %d on disk", memory, disk)
+	}
+	// The OCI runtime is asked to end what is there: of a file it cannot.
+	dead := filepath.Join(r.Base(), "o-dead", "state-on-disk")
+	if err := errors.Join(os.MkdirAll(dead, 0o700), os.WriteFile(filepath.Join(dead, "file"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "delete container file") {
+		t.Errorf("sweep: %v", err)
 	}
 }

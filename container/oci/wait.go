@@ -22,6 +22,7 @@ type process struct {
 	runtime   *Runtime
 	id        string
 	directory string
+	state     string // the directory in which the OCI runtime keeps what it knows of it
 	image     *Image
 	plan      plan
 	taken     []*volume
@@ -201,14 +202,14 @@ func (p *process) awaitEnd() {
 func (p *process) clean() error {
 	paths, err := p.cgroups()
 	if err != nil || len(paths) == 0 && !p.runtime.rootless {
-		return p.runtime.remove(context.Background(), p.runtime.state(), p.id)
+		return p.runtime.remove(context.Background(), p.state, p.id)
 	}
 	for _, path := range paths {
 		if !removeCgroup(path) {
-			return p.runtime.remove(context.Background(), p.runtime.state(), p.id)
+			return p.runtime.remove(context.Background(), p.state, p.id)
 		}
 	}
-	directory := filepath.Join(p.runtime.state(), p.id)
+	directory := filepath.Join(p.state, p.id)
 	if err := errors.Join(unix.Unlink(filepath.Join(directory, stateName)), unix.Rmdir(directory)); err == nil {
 		return nil
 	}
@@ -245,8 +246,8 @@ func (p *process) discard() error {
 // endUnstarted removes a container that was made and whose task was not started.
 func (p *process) endUnstarted() {
 	var problem error
-	if _, err := os.Lstat(filepath.Join(p.runtime.state(), p.id)); err == nil {
-		problem = p.runtime.remove(context.Background(), p.runtime.state(), p.id)
+	if _, err := os.Lstat(filepath.Join(p.state, p.id)); err == nil {
+		problem = p.runtime.remove(context.Background(), p.state, p.id)
 	}
 	if !p.runtime.rootless { // an OCI runtime that was killed early knows nothing of its cgroups
 		problem = errors.Join(problem, sweepCgroups(p.id))
