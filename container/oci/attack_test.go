@@ -3,6 +3,7 @@ package oci_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,6 +43,26 @@ func TestInitEnvironment(t *testing.T) {
 	output, status := run(t, r, container.Spec{Hermetic: true, Env: []string{"GOMEMLIMIT=1GB", "GODEBUG=inittrace=1", "GOTRACEBACK=crash", "_MINE=1", "HOME=/mine"}}, "env | sort | grep -E '^(GO|_MINE|HOME)'")
 	if want := "GODEBUG=inittrace=1\nGOMEMLIMIT=1GB\nGOTRACEBACK=crash\nHOME=/mine\n_MINE=1\n"; status != 0 || output != want {
 		t.Errorf("status %d, %q; want %q", status, output, want)
+	}
+}
+
+// TestVeiledSize has so many variables that the task could have them, but not init, which has a byte more of each.
+func TestVeiledSize(t *testing.T) {
+	t.Parallel()
+	r := newRuntime(t, oci.Host)
+	limit := uint64(6 << 20)
+	var stack syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_STACK, &stack); err != nil {
+		t.Fatal(err)
+	}
+	limit = min(limit, stack.Cur/4)
+	var variables []string
+	for size := uint64(16 << 10); size < limit; size += 8 + 1 + 8 {
+		variables = append(variables, fmt.Sprintf("V%06d=", len(variables)))
+	}
+	_, err := r.Start(t.Context(), container.Spec{Name: "test", Path: "true", Hermetic: true, Env: variables}, container.IO{})
+	if err == nil || !strings.Contains(err.Error(), "argument list too long") {
+		t.Errorf("%d variables: %v", len(variables), err)
 	}
 }
 
