@@ -227,8 +227,11 @@ func (r *Runtime) makeCopy(ctx context.Context, place string, layers []string) (
 			return err
 		}
 	}
-	// An overlay without an upper directory has two layers at least.
-	if err := r.copyOverlay(ctx, files, append([]string{filepath.Join(work, "empty")}, layers...), ""); err != nil {
+	seen := layers
+	if len(seen) == 1 { // an overlay without an upper directory has two layers at least, and 500 at most
+		seen = []string{filepath.Join(work, "empty"), layers[0]}
+	}
+	if err := r.copyOverlay(ctx, files, seen, ""); err != nil {
 		return err
 	}
 	if err := shiftTree(files, toHost); err != nil {
