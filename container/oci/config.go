@@ -61,7 +61,7 @@ func (m made) configure() (*specs.Spec, error) {
 		Process: &specs.Process{
 			User: specs.User{UID: m.account.UID, GID: m.account.GID, AdditionalGids: m.account.Groups},
 			Args: append([]string{initPath, "", filepath.Join(m.work, m.spec.Dir), m.spec.Path}, m.spec.Args...),
-			Env:  append(veil(m.env), oneThread), Cwd: "/", NoNewPrivileges: !m.spec.Privileged,
+			Env:  append(veil(m.env), oneProcessor), Cwd: "/", NoNewPrivileges: !m.spec.Privileged,
 			Capabilities: m.capabilities(),
 		},
 		Mounts: m.allMounts(),

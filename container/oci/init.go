@@ -22,7 +22,8 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // initialize is the first process of a container, so that the task is none: the first process of a namespace ignores every
 // signal that it does not handle, which no program expects. Arguments: the descriptor of a filter of system calls (empty: the
-// OCI runtime has put one in place, if there is to be one), the working directory, the executable, its arguments. It says that the task has started, or why it has not, and how it ended. All else in the container dies with it.
+// OCI runtime has put one in place, if there is to be one), the working directory, the executable, its arguments. It says
+// that the task has started, or why it has not, and how it ended. All else in the container dies with it.
 func initialize(args []string) int {
 	unix.CloseOnExec(passedFD)
 	status := os.NewFile(passedFD, "status")

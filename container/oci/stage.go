@@ -179,11 +179,11 @@ func runCommand(p plan) error {
 // environment is that of the plan's command. runc, a Go program that starts itself several times and does one thing after the
 // other, is spared threads that would only get in each other's way where many containers start.
 func (p plan) environment() []string {
-	return []string{"PATH=" + defaultPath, "HOME=/", "XDG_RUNTIME_DIR=" + p.Directory, oneThread}
+	return []string{"PATH=" + defaultPath, "HOME=/", "XDG_RUNTIME_DIR=" + p.Directory, oneProcessor}
 }
 
-// oneThread is for Go programs that have nothing to do at the same time.
-const oneThread = "GOMAXPROCS=1"
+// oneProcessor is for Go programs that have nothing to do at the same time: with it, they start fewer threads.
+const oneProcessor = "GOMAXPROCS=1"
 
 // mount makes the stage's directory, in a mount namespace of the stage's own. Sources are opened before it is mounted, which
 // may hide them.
