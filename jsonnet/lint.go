@@ -68,6 +68,8 @@ func (s *session) lint() (findings []Finding, err error) {
 	shadowed(tree, *tree.Loc(), nil, func(name ast.Identifier, at, before ast.LocationRange) {
 		findings = append(findings, finding(at, found, fmt.Sprintf("%s hides the %s of line %d", name, name, before.Begin.Line)))
 	})
+	m.linted = true
+	m.prepare(found, tree, nil) // for what it imports
 	m.vm.ErrorFormatter = collector(func(err error) {
 		var static interface{ Loc() ast.LocationRange }
 		if errors.As(err, &static) {

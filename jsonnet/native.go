@@ -26,7 +26,8 @@ func natives() []native {
 		keeps(), kept(), keep(), // native_cache.go
 		memberPath(),                              // native_path.go
 		randStr(), regexMatch(), renderTemplate(), // native_text.go
-		render(),  // native_render.go
+		render(),                     // native_render.go
+		formatFilled(), formatKeys(), // format.go
 		unknown(), // below
 	}
 }
@@ -111,15 +112,23 @@ func unknown() native {
 // nativeFile is the name under which native.libsonnet is evaluated: it is no file's, and places in it are not shown.
 const nativeFile = "<native>"
 
+// formatFile is that of format.libsonnet.
+const formatFile = "<format>"
+
 //go:embed native.libsonnet
 var nativeText string
 
-var nativeContents = jsonnet.MakeContents(nativeText)
+//go:embed format.libsonnet
+var formatText string
 
-// nativeImport imports native.libsonnet from itself, which no program does. It is parsed where a program uses it: most do not.
-var nativeImport = &ast.Import{
-	NodeBase: ast.NodeBase{LocRange: ast.LocationRange{FileName: nativeFile}},
-	File:     &ast.LiteralString{Value: nativeFile},
+// own are our files in Jsonnet. Each is imported from itself, which no program does, and parsed where a program uses it: many do not.
+var own = map[string]jsonnet.Contents{nativeFile: jsonnet.MakeContents(nativeText), formatFile: jsonnet.MakeContents(formatText)}
+
+func importOwn(name string) ast.Node {
+	return &ast.Import{
+		NodeBase: ast.NodeBase{LocRange: ast.LocationRange{FileName: name}},
+		File:     &ast.LiteralString{Value: name},
+	}
 }
 
 // teach gives an evaluator the native functions.
@@ -136,5 +145,7 @@ func (s *session) teach(vm *jsonnet.VM) {
 			return f.call(s, arguments)
 		}})
 	}
-	vm.ExtNode(nativeFile, nativeImport)
+	for name := range own {
+		vm.ExtNode(name, importOwn(name))
+	}
 }

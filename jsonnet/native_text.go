@@ -75,17 +75,19 @@ func renderTemplate() native {
 
 // bounded is a buffer of limited size, which takes nothing more once ctx has ended.
 type bounded struct {
-	bytes.Buffer
-	ctx   context.Context
-	limit int
+	ctx    context.Context
+	limit  int
+	buffer bytes.Buffer
 }
 
 func (b *bounded) Write(data []byte) (int, error) {
 	if err := b.ctx.Err(); err != nil {
 		return 0, err
 	}
-	if b.Len()+len(data) > b.limit {
+	if b.buffer.Len()+len(data) > b.limit {
 		return 0, fmt.Errorf("the result has more than %d bytes (the limit of bytes)", b.limit)
 	}
-	return b.Buffer.Write(data)
+	return b.buffer.Write(data)
 }
+
+func (b *bounded) String() string { return b.buffer.String() }

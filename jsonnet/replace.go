@@ -2,128 +2,141 @@ package jsonnet
 
 import "github.com/google/go-jsonnet/ast"
 
-// useNatives has a tree use our functions for std.native. The evaluator's own native functions have no optional parameters,
-// and programs call std.native('getEnv')(key) as well as std.native('getEnv')(key, cache=true). So in the tree
+// replacer has a tree use what is ours in place of what is the evaluator's. The evaluator's own native functions have no optional
+// parameters, and programs call std.native('getEnv')(key) as well as std.native('getEnv')(key, cache=true); and its formats are
+// slow. So in the tree
 //
-//	std.native         becomes   std.extVar("<native>").native
-//	std, as a value    becomes   std + std.extVar("<native>")
+//	std.native            becomes   std.extVar("<native>").native
+//	std, as a value       becomes   std + std.extVar("<native>")
+//	a % b, std.mod        become    std.extVar("<format>").mod
+//	std.format            becomes   std.extVar("<format>").format
 //
-// where that external variable is the object of native.libsonnet. Texts stay as they are, and so does every place in them.
-func useNatives(node ast.Node) { replaceNatives(&node) }
+// where those external variables are the objects of native.libsonnet and format.libsonnet. Texts stay as they are, and so does
+// every place in them.
+type replacer struct {
+	natives bool // the program may speak of std.native
+	formats bool
+	renamed bool // std is a name of the program's own here, and what it means by it
+	imports func(path string)
+}
 
-func replaceNatives(at *ast.Node) {
+// desugared is the name by which operators call the library. Programs cannot use it.
+const desugared = "$std"
+
+func (r replacer) replace(at *ast.Node) {
 	switch n := (*at).(type) {
 	case *ast.Var:
-		if n.Id == "std" {
-			*at = &ast.Binary{NodeBase: stdBase(n), Left: n, Op: ast.BopPlus, Right: nativeObject(n)}
+		if n.Id == "std" && r.natives && !r.renamed {
+			*at = &ast.Binary{NodeBase: stdBase(n), Left: n, Op: ast.BopPlus, Right: external(n, nativeFile)}
 		}
 	case *ast.Index:
-		if std, isVar := n.Target.(*ast.Var); isVar && std.Id == "std" {
+		if std, isVar := n.Target.(*ast.Var); isVar && (std.Id == "std" && !r.renamed || std.Id == desugared) {
 			if name, isText := n.Index.(*ast.LiteralString); isText {
-				if name.Value == "native" {
-					n.Target = nativeObject(std)
-				}
+				r.member(n, std, name.Value)
 				return
 			}
 		}
-		replaceNatives(&n.Target)
-		replaceNatives(&n.Index)
+		r.replace(&n.Target)
+		r.replace(&n.Index)
+	case *ast.Import:
+		r.imports(n.File.Value)
 	case *ast.Apply:
-		replaceNatives(&n.Target)
+		r.replace(&n.Target)
 		for i := range n.Arguments.Positional {
-			replaceNatives(&n.Arguments.Positional[i].Expr)
+			r.replace(&n.Arguments.Positional[i].Expr)
 		}
 		for i := range n.Arguments.Named {
-			replaceNatives(&n.Arguments.Named[i].Arg)
+			r.replace(&n.Arguments.Named[i].Arg)
 		}
 	case *ast.Array:
 		for i := range n.Elements {
-			replaceNatives(&n.Elements[i].Expr)
+			r.replace(&n.Elements[i].Expr)
 		}
 	case *ast.Binary:
-		replaceNatives(&n.Left)
-		replaceNatives(&n.Right)
+		r.replace(&n.Left)
+		r.replace(&n.Right)
 	case *ast.Conditional:
-		replaceNatives(&n.Cond)
-		replaceNatives(&n.BranchTrue)
-		replaceNatives(&n.BranchFalse)
+		r.replace(&n.Cond)
+		r.replace(&n.BranchTrue)
+		r.replace(&n.BranchFalse)
 	case *ast.DesugaredObject:
-		replaceInObject(n)
+		r.object(n)
 	case *ast.Error:
-		replaceNatives(&n.Expr)
+		r.replace(&n.Expr)
 	case *ast.Function:
-		replaceInFunction(n)
+		r.function(n)
 	case *ast.InSuper:
-		replaceNatives(&n.Index)
+		r.replace(&n.Index)
 	case *ast.SuperIndex:
-		replaceNatives(&n.Index)
+		r.replace(&n.Index)
 	case *ast.Local:
-		if binds(n.Binds) {
-			return
-		}
-		replaceInBinds(n.Binds)
-		replaceNatives(&n.Body)
+		r = r.within(n.Binds)
+		r.binds(n.Binds)
+		r.replace(&n.Body)
 	case *ast.Parens:
-		replaceNatives(&n.Inner)
+		r.replace(&n.Inner)
 	case *ast.Unary:
-		replaceNatives(&n.Expr)
+		r.replace(&n.Expr)
 	}
 }
 
-// Where a program gives the name std to something else, that is what it means.
+// member replaces the library where one of its members is ours.
+func (r replacer) member(n *ast.Index, std *ast.Var, name string) {
+	switch {
+	case name == "native" && r.natives && std.Id != desugared:
+		n.Target = external(std, nativeFile)
+	case (name == "mod" || name == "format") && r.formats:
+		n.Target = external(std, formatFile)
+	}
+}
 
-func binds(list ast.LocalBinds) bool {
+// within is what holds below names that are bound.
+func (r replacer) within(list ast.LocalBinds) replacer {
 	for _, bind := range list {
-		if bind.Variable == "std" {
-			return true
-		}
+		r.renamed = r.renamed || bind.Variable == "std"
 	}
-	return false
+	return r
 }
 
-func replaceInBinds(list ast.LocalBinds) {
+func (r replacer) binds(list ast.LocalBinds) {
 	for i := range list {
 		if list[i].Fun != nil {
-			replaceInFunction(list[i].Fun)
+			r.function(list[i].Fun)
 		}
 		if list[i].Body != nil {
-			replaceNatives(&list[i].Body)
+			r.replace(&list[i].Body)
 		}
 	}
 }
 
-func replaceInFunction(f *ast.Function) {
+func (r replacer) function(f *ast.Function) {
 	for _, parameter := range f.Parameters {
-		if parameter.Name == "std" {
-			return
-		}
+		r.renamed = r.renamed || parameter.Name == "std"
 	}
 	for i := range f.Parameters {
 		if f.Parameters[i].DefaultArg != nil {
-			replaceNatives(&f.Parameters[i].DefaultArg)
+			r.replace(&f.Parameters[i].DefaultArg)
 		}
 	}
-	replaceNatives(&f.Body)
+	r.replace(&f.Body)
 }
 
-func replaceInObject(o *ast.DesugaredObject) {
+func (r replacer) object(o *ast.DesugaredObject) {
 	for i := range o.Fields {
-		replaceNatives(&o.Fields[i].Name)
+		r.replace(&o.Fields[i].Name)
 	}
-	if binds(o.Locals) {
-		return
-	}
-	replaceInBinds(o.Locals)
+	r = r.within(o.Locals)
+	r.binds(o.Locals)
 	for i := range o.Asserts {
-		replaceNatives(&o.Asserts[i])
+		r.replace(&o.Asserts[i])
 	}
 	for i := range o.Fields {
-		replaceNatives(&o.Fields[i].Body)
+		r.replace(&o.Fields[i].Body)
 	}
 }
 
-// nativeObject is std.extVar("<native>"), at the place of a std.
-func nativeObject(std *ast.Var) ast.Node {
+// external is std.extVar(name), at the place of a std.
+func external(std *ast.Var, name string) ast.Node {
 	literal := func(text string) *ast.LiteralString {
 		return &ast.LiteralString{NodeBase: ast.NodeBase{LocRange: std.LocRange}, Value: text, Kind: ast.StringDouble}
 	}
@@ -131,14 +144,14 @@ func nativeObject(std *ast.Var) ast.Node {
 		NodeBase: stdBase(std),
 		Target: &ast.Index{
 			NodeBase: stdBase(std),
-			Target:   &ast.Var{NodeBase: stdBase(std), Id: "std"},
+			Target:   &ast.Var{NodeBase: stdBase(std), Id: std.Id},
 			Index:    literal("extVar"),
 		},
-		Arguments: ast.Arguments{Positional: []ast.CommaSeparatedExpr{{Expr: literal(nativeFile)}}},
+		Arguments: ast.Arguments{Positional: []ast.CommaSeparatedExpr{{Expr: literal(name)}}},
 	}
 }
 
 // stdBase is a node's place and its only free variable.
 func stdBase(std *ast.Var) ast.NodeBase {
-	return ast.NodeBase{LocRange: std.LocRange, Ctx: std.Ctx, FreeVars: ast.Identifiers{"std"}}
+	return ast.NodeBase{LocRange: std.LocRange, Ctx: std.Ctx, FreeVars: ast.Identifiers{std.Id}}
 }

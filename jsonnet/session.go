@@ -83,12 +83,14 @@ type machine struct {
 	*session
 	vm       *jsonnet.VM
 	name     string
-	rendered jsonnet.Contents // where name is renderedFile
-	seen     map[string]bool  // files that it has imported
+	rendered jsonnet.Contents   // where name is renderedFile
+	prepared map[string]bool    // files whose trees are
+	code     map[[2]string]bool // who imports what as code
+	linted   bool               // and not evaluated: the linter knows the evaluator's formats
 }
 
 func (s *session) machine(name string) *machine {
-	m := &machine{session: s, vm: jsonnet.MakeVM(), name: name, seen: map[string]bool{}}
+	m := &machine{session: s, vm: jsonnet.MakeVM(), name: name, prepared: map[string]bool{}, code: map[[2]string]bool{}}
 	m.vm.MaxStack = s.limits.Stack
 	m.vm.SetTraceOut(io.Discard)
 	if s.access.Trace != nil {
@@ -115,46 +117,37 @@ func (m *machine) evaluate() (text string, err error) {
 	return m.vm.Evaluate(node)
 }
 
-// Import is what the evaluator calls, over and over for one file. A file that speaks of native functions is parsed here
-// already, so that its calls can be led to ours before it is evaluated; the evaluator then uses the same tree.
+// Import is what the evaluator calls, over and over for one file. A file that is code is parsed here already, so that what is ours
+// can be put into its tree before it is evaluated; the evaluator then uses the same tree.
 func (m *machine) Import(from, path string) (jsonnet.Contents, string, error) {
-	if from == nativeFile && path == nativeFile {
-		return nativeContents, nativeFile, nil
+	if text, is := own[path]; is && from == path {
+		return text, path, nil
 	}
 	text, found, err := m.text(from, path)
-	if err != nil || m.seen[found] {
+	if err != nil || m.prepared[found] || !m.asCode(from, path) {
 		return text, found, err
 	}
-	m.seen[found] = true
-	if err := tooDeep(found, text.Data()); err != nil && m.asCode(from, path) {
+	m.prepared[found] = true
+	if err := tooDeep(found, text.Data()); err != nil {
 		return text, "", err
 	}
-	if bytes.Contains(text.Data(), []byte("native")) {
-		if node, _, err := m.vm.ImportAST(from, path); err == nil { // else it is no Jsonnet, or the evaluator says why
-			useNatives(node)
-		}
+	if node, _, err := m.vm.ImportAST(from, path); err == nil { // else the evaluator says why
+		m.prepare(found, node, text.Data())
 	}
 	return text, found, nil
 }
 
-// asCode tells whether one file imports another as code. The evaluator does not say; the importing text does.
-func (m *machine) asCode(from, path string) bool {
-	if from == "" {
-		return true
-	}
-	text := m.files[from]
-	if from == renderedFile {
-		text = m.rendered
-	}
-	is := false
-	if tree, err := parse(from, text.Data()); err == nil {
-		_ = walkImports(tree, func(imported string, asCode bool, _ ast.LocationRange) error {
-			is = is || asCode && imported == path
-			return nil
-		})
-	}
-	return is
+// prepare puts into a file's tree what is ours, and takes note of what it imports.
+func (m *machine) prepare(name string, node ast.Node, text []byte) {
+	replacer{
+		natives: bytes.Contains(text, []byte("native")),
+		formats: !m.linted,
+		imports: func(path string) { m.code[[2]string{name, path}] = true },
+	}.replace(&node)
 }
+
+// asCode tells whether one file imports another as code, and not as a text alone. The evaluator does not say.
+func (m *machine) asCode(from, path string) bool { return from == "" || m.code[[2]string{from, path}] }
 
 func (m *machine) text(from, path string) (jsonnet.Contents, string, error) {
 	switch {
