@@ -44,8 +44,8 @@ fuzz: ## run each fuzz target for FUZZTIME (default 20s)
 		done; \
 	done
 
-golden: ## rewrite the golden files: the command line's, the good and bad tokens, what other people's libraries say
-	WRIT_UPDATE_GOLDEN=1 $(GO) test ./internal/cli ./token ./test/verifiers
+golden: ## rewrite the golden files: the command line's, the good and bad tokens, what other people's libraries say, trees of our Jsonnet
+	WRIT_UPDATE_GOLDEN=1 $(GO) test ./internal/cli ./token ./test/verifiers ./jsonnet/trees
 
 clean: ## remove what build made
 	rm -rf $(BIN) internal/cli/player.bin

@@ -1,16 +1,17 @@
 package jsonnet
 
 import (
-	_ "embed"
 	"fmt"
 	"strings"
 
 	"github.com/google/go-jsonnet"
 	"github.com/google/go-jsonnet/ast"
+
+	"github.com/writ-run/writ/jsonnet/trees"
 )
 
 // native is a function that Jsonnet calls. The evaluator gives it all its arguments, and has no defaults for them: those are
-// in native.libsonnet, through which programs call it.
+// in trees/native.libsonnet, through which programs call it.
 type native struct {
 	name       string
 	parameters []string
@@ -109,27 +110,11 @@ func unknown() native {
 	}}
 }
 
-// nativeFile is the name under which native.libsonnet is evaluated: it is no file's, and places in it are not shown.
-const nativeFile = "<native>"
-
-// formatFile is that of format.libsonnet.
-const formatFile = "<format>"
-
-//go:embed native.libsonnet
-var nativeText string
-
-//go:embed format.libsonnet
-var formatText string
-
-// own are our files in Jsonnet. Each is imported from itself, which no program does, and parsed where a program uses it: many do not.
-var own = map[string]jsonnet.Contents{nativeFile: jsonnet.MakeContents(nativeText), formatFile: jsonnet.MakeContents(formatText)}
-
-func importOwn(name string) ast.Node {
-	return &ast.Import{
-		NodeBase: ast.NodeBase{LocRange: ast.LocationRange{FileName: name}},
-		File:     &ast.LiteralString{Value: name},
-	}
-}
+// The external variables that are our own: no program can have others of these names.
+const (
+	nativeName = "<native>" // what std.native gives a program
+	formatName = "<format>" // what % and std.format are in a program
+)
 
 // teach gives an evaluator the native functions.
 func (s *session) teach(vm *jsonnet.VM) {
@@ -145,7 +130,6 @@ func (s *session) teach(vm *jsonnet.VM) {
 			return f.call(s, arguments)
 		}})
 	}
-	for name := range own {
-		vm.ExtNode(name, importOwn(name))
-	}
+	vm.ExtNode(nativeName, trees.Native)
+	vm.ExtNode(formatName, trees.Format)
 }

@@ -11,7 +11,7 @@ import "github.com/google/go-jsonnet/ast"
 //	a % b, std.mod        become    std.extVar("<format>").mod
 //	std.format            becomes   std.extVar("<format>").format
 //
-// where those external variables are the objects of native.libsonnet and format.libsonnet. Texts stay as they are, and so does
+// where those external variables are the objects of trees/native.libsonnet and trees/format.libsonnet. Texts stay as they are, and so does
 // every place in them.
 type replacer struct {
 	natives bool // the program may speak of std.native
@@ -27,7 +27,7 @@ func (r replacer) replace(at *ast.Node) {
 	switch n := (*at).(type) {
 	case *ast.Var:
 		if n.Id == "std" && r.natives && !r.renamed {
-			*at = &ast.Binary{NodeBase: stdBase(n), Left: n, Op: ast.BopPlus, Right: external(n, nativeFile)}
+			*at = &ast.Binary{NodeBase: stdBase(n), Left: n, Op: ast.BopPlus, Right: external(n, nativeName)}
 		}
 	case *ast.Index:
 		if std, isVar := n.Target.(*ast.Var); isVar && (std.Id == "std" && !r.renamed || std.Id == desugared) {
@@ -84,9 +84,9 @@ func (r replacer) replace(at *ast.Node) {
 func (r replacer) member(n *ast.Index, std *ast.Var, name string) {
 	switch {
 	case name == "native" && r.natives && std.Id != desugared:
-		n.Target = external(std, nativeFile)
+		n.Target = external(std, nativeName)
 	case (name == "mod" || name == "format") && r.formats:
-		n.Target = external(std, formatFile)
+		n.Target = external(std, formatName)
 	}
 }
 

@@ -120,9 +120,6 @@ func (m *machine) evaluate() (text string, err error) {
 // Import is what the evaluator calls, over and over for one file. A file that is code is parsed here already, so that what is ours
 // can be put into its tree before it is evaluated; the evaluator then uses the same tree.
 func (m *machine) Import(from, path string) (jsonnet.Contents, string, error) {
-	if text, is := own[path]; is && from == path {
-		return text, path, nil
-	}
 	text, found, err := m.text(from, path)
 	if err != nil || m.prepared[found] || !m.asCode(from, path) {
 		return text, found, err
