@@ -167,7 +167,7 @@ func (c *copied) differ(ctx context.Context, file io.Reader, size int64) (*Diffe
 	if _, err := from.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	same, err := sameBytes(reader{ctx, file}, reader{ctx, from})
+	same, err := sameBytes(reader{ctx, file}, reader{ctx, from}, size)
 	if err != nil || same {
 		return nil, err
 	}

@@ -174,3 +174,25 @@ func TestNeverReadable(t *testing.T) {
 		t.Errorf("seen %d times, then %+v", seen.Load(), got)
 	}
 }
+
+// TestLastByte: files of all sizes around those of the buffers differ by their last byte, and a copy then has it.
+func TestLastByte(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 511, 512, 513, 32<<10 - 1, 32 << 10, 32<<10 + 1, 64 << 10, 100_000} {
+		directory := t.TempDir()
+		start := strings.Repeat("x", size-1)
+		from, path := write(t, filepath.Join(directory, "from"), start+"y"), filepath.Join(directory, "path")
+		for _, thing := range []machine.Thing{machine.Copy{Path: path, From: from}, machine.File{Path: path, Contents: contents(start + "y")}} {
+			write(t, path, start+"z")
+			if found, err := thing.Check(t.Context()); err != nil || len(found) != 1 {
+				t.Errorf("%T of %d bytes: %v, %v", thing, size, found, err)
+			}
+			if _, err := thing.Change(t.Context()); err != nil || read(t, path) != start+"y" {
+				t.Errorf("%T of %d bytes: %v, or not as described", thing, size, err)
+			}
+			if found, err := thing.Check(t.Context()); err != nil || found != nil {
+				t.Errorf("%T of %d bytes, the same: %v, %v", thing, size, found, err)
+			}
+		}
+	}
+}

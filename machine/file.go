@@ -55,7 +55,7 @@ type text string
 
 func (t text) differ(ctx context.Context, file io.Reader, size int64) (*Difference, error) {
 	if size == int64(len(t)) {
-		same, err := sameBytes(reader{ctx, file}, strings.NewReader(string(t)))
+		same, err := sameBytes(reader{ctx, file}, strings.NewReader(string(t)), size)
 		if err != nil || same {
 			return nil, err
 		}

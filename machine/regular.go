@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -190,28 +189,25 @@ func (r reader) Read(into []byte) (int, error) {
 	return r.Reader.Read(into)
 }
 
-// sameBytes compares two streams.
-func sameBytes(a, b io.Reader) (bool, error) {
-	left, right := bufio.NewReaderSize(a, 64<<10), bufio.NewReaderSize(b, 64<<10)
+// sameBytes compares two streams, of which each is probably so long.
+func sameBytes(a, b io.Reader, size int64) (bool, error) {
+	// One more than there should be: so the first read finds the end.
+	length := min(max(size, bytes.MinRead)+1, 32<<10)
+	left, right := make([]byte, length), make([]byte, length)
 	for {
-		x, leftErr := left.Peek(32 << 10)
-		y, rightErr := right.Peek(32 << 10)
-		for _, err := range []error{leftErr, rightErr} {
-			if err != nil && err != io.EOF {
-				return false, err
-			}
+		n, err := io.ReadFull(a, left)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return false, err
 		}
-		if !bytes.Equal(x, y) {
+		m, err := io.ReadFull(b, right)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return false, err
+		}
+		if !bytes.Equal(left[:n], right[:m]) {
 			return false, nil
 		}
-		if leftErr == io.EOF && rightErr == io.EOF {
+		if n < len(left) {
 			return true, nil
-		}
-		if _, err := left.Discard(len(x)); err != nil {
-			return false, err
-		}
-		if _, err := right.Discard(len(y)); err != nil {
-			return false, err
 		}
 	}
 }

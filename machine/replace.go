@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"bufio"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -26,11 +25,7 @@ func (p *place) replace(a attributes, before *unix.Stat_t, old *os.File, write f
 			unix.Unlinkat(p.dir, name, 0)
 		}
 	}()
-	buffered := bufio.NewWriterSize(file, 64<<10)
-	if err := write(buffered); err != nil {
-		return fmt.Errorf("write %s: %w", Show(p.path), bare(err, name))
-	}
-	if err := buffered.Flush(); err != nil {
+	if err := write(file); err != nil { // one text, or a copy with a buffer of its own
 		return fmt.Errorf("write %s: %w", Show(p.path), bare(err, name))
 	}
 	if old != nil {
