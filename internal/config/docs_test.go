@@ -24,9 +24,9 @@ func TestDocumented(t *testing.T) {
 	known := map[string]bool{}
 	schema().walk(func(n *node) {
 		known[name(n.key)] = true
-		for _, prefix := range execs() { // documented once, as keys of exec
-			if rest, of := strings.CutPrefix(n.key, prefix+"."); of && prefix != "exec" {
-				if prefix = strings.TrimSuffix(name(prefix), ".NAME"); !documented[prefix] {
+		for _, h := range execs() { // documented once, as keys of exec
+			if rest, of := strings.CutPrefix(n.key, h.key+"."); of && h.key != "exec" {
+				if prefix := strings.TrimSuffix(name(h.key), ".NAME"); !documented[prefix] {
 					t.Errorf("%s is not documented (for %s)", prefix, rest)
 				}
 				return

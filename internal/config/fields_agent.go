@@ -2,7 +2,6 @@ package config
 
 import (
 	"github.com/writ-run/writ/agent"
-	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/internal/config/form"
 )
 
@@ -30,7 +29,7 @@ func target(c *Config, names []string) *agent.Target {
 
 // agentFields are the keys of the rooms agent and push.
 func agentFields() []field {
-	fields := []field{
+	return []field{
 		{key: "run.jwtRule", what: "a rule", text: true, pointer: func(c *Config, _ []string) any { return &c.Run.JWTRule }},
 		{key: "run.randomizedStartDelaySec", what: "a number of seconds", pointer: func(c *Config, _ []string) any { return &form.Seconds{To: &c.Run.StartDelay} }},
 		{key: "run.stateDir", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.Run.StateDir }},
@@ -58,9 +57,6 @@ func agentFields() []field {
 		{key: "httpClient.certificatePath", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPClient.CertificatePath }},
 		{key: "httpClient.keyPath", what: "a path", text: true, path: true, pointer: func(c *Config, _ []string) any { return &c.HTTPClient.KeyPath }},
 	}
-	fields = append(fields, execFields("run.verifyExec", func(c *Config, _ []string) *command.Exec { return made(&c.Run.VerifyExec) })...)
-	fields = append(fields, sourceFields()...)
-	return append(fields, targetFields()...)
 }
 
 const (
@@ -69,38 +65,30 @@ const (
 )
 
 func sourceFields() []field {
-	var fields []field
-	add := func(f field, pointer func(*agent.Source) any) {
-		f.key = "sources.*." + f.key
-		if pointer != nil {
-			f.pointer = func(c *Config, n []string) any { return pointer(source(c, n)) }
-		}
-		fields = append(fields, f)
+	return []field{
+		{key: "sources.*.allowPush", what: "true or false", pointer: func(c *Config, n []string) any { return &source(c, n).AllowPush }},
+		{key: "sources.*.audience", what: "a list of texts", pointer: func(c *Config, n []string) any { return &form.Texts{To: &source(c, n).Audience} }},
+		{key: "sources.*.checkOnly", what: "true or false", pointer: func(c *Config, n []string) any { return &source(c, n).CheckOnly }},
+		{key: "sources.*.commands", what: "a list of Commands", pointer: func(c *Config, n []string) any { return &source(c, n).Commands }},
+		{key: "sources.*.eventsReceive", what: "a list of texts", pointer: func(c *Config, n []string) any { return &source(c, n).Events.Receive }},
+		{key: "sources.*.eventsSend", what: "a regular expression", text: true, pointer: func(c *Config, n []string) any { return &source(c, n).Events.Send }},
+		{key: "sources.*.jwtRule", what: "a rule", text: true, pointer: func(c *Config, n []string) any { return &source(c, n).JWTRule }},
+		{key: "sources.*.noRemove", what: "true or false", pointer: func(c *Config, n []string) any { return &source(c, n).NoRemove }},
+		{key: "sources.*.noRestore", what: "true or false", pointer: func(c *Config, n []string) any { return &source(c, n).NoRestore }},
+		{key: "sources.*.pullIgnoreVersion", what: "true or false", pointer: func(c *Config, n []string) any { return &source(c, n).PullIgnoreVersion }},
+		{key: "sources.*.pullPaths", what: "a list of paths and URLs", path: true, pointer: func(c *Config, n []string) any { return &form.PullPaths{To: &source(c, n).PullPaths} }},
+		{key: "sources.*.runFrequency", what: aDuration, text: true, pointer: func(c *Config, n []string) any { return &form.Duration{To: &source(c, n).RunFrequency} }},
+		{key: "sources.*.runMulti", what: "true or false", pointer: func(c *Config, n []string) any { return &source(c, n).RunMulti }},
+		{key: "sources.*.triggerOnly", what: "true or false", pointer: func(c *Config, n []string) any { return &source(c, n).TriggerOnly }},
+		{key: "sources.*.vars.*", what: "any value", loose: true, pointer: func(c *Config, n []string) any { return &form.Entry[any]{In: &source(c, n).Vars, Name: n[1]} }},
+		{key: "sources.*.verifyCommands", what: "a list of Commands", pointer: func(c *Config, n []string) any { return &form.Commands{To: &source(c, n).VerifyCommands} }},
+		{key: "sources.*.verifyKeys", what: "a list of keys", pointer: func(c *Config, n []string) any { return &form.Keys{To: &source(c, n).VerifyKeys} }},
+		{key: "sources.*.webhookPaths", what: "a list of paths", pointer: func(c *Config, n []string) any { return &source(c, n).WebhookPaths }},
+		{key: "sources.*.webhookSecrets", what: "a list of texts", pointer: func(c *Config, n []string) any { return &form.Secrets{To: &source(c, n).Webhooks.Secrets} }},
+		{key: "sources.*.webhookVerify", what: "github, gitlab or standard", text: true, pointer: func(c *Config, n []string) any { return &source(c, n).Webhooks.Verify }},
+		{key: "sources.*.jwtFilters", loose: true, refused: useRule},
+		{key: "sources.*.shell", loose: true, refused: "writ opens no shells on other machines; leave it out"},
 	}
-	add(field{key: "allowPush", what: "true or false"}, func(s *agent.Source) any { return &s.AllowPush })
-	add(field{key: "audience", what: "a list of texts"}, func(s *agent.Source) any { return &form.Texts{To: &s.Audience} })
-	add(field{key: "checkOnly", what: "true or false"}, func(s *agent.Source) any { return &s.CheckOnly })
-	add(field{key: "commands", what: "a list of Commands"}, func(s *agent.Source) any { return &s.Commands })
-	add(field{key: "eventsReceive", what: "a list of texts"}, func(s *agent.Source) any { return &s.Events.Receive })
-	add(field{key: "eventsSend", what: "a regular expression", text: true}, func(s *agent.Source) any { return &s.Events.Send })
-	add(field{key: "jwtRule", what: "a rule", text: true}, func(s *agent.Source) any { return &s.JWTRule })
-	add(field{key: "noRemove", what: "true or false"}, func(s *agent.Source) any { return &s.NoRemove })
-	add(field{key: "noRestore", what: "true or false"}, func(s *agent.Source) any { return &s.NoRestore })
-	add(field{key: "pullIgnoreVersion", what: "true or false"}, func(s *agent.Source) any { return &s.PullIgnoreVersion })
-	add(field{key: "pullPaths", what: "a list of paths and URLs", path: true}, func(s *agent.Source) any { return &form.PullPaths{To: &s.PullPaths} })
-	add(field{key: "runFrequency", what: aDuration, text: true}, func(s *agent.Source) any { return &form.Duration{To: &s.RunFrequency} })
-	add(field{key: "runMulti", what: "true or false"}, func(s *agent.Source) any { return &s.RunMulti })
-	add(field{key: "triggerOnly", what: "true or false"}, func(s *agent.Source) any { return &s.TriggerOnly })
-	add(field{key: "vars.*", what: "any value", loose: true, pointer: func(c *Config, n []string) any { return &form.Entry[any]{In: &source(c, n).Vars, Name: n[1]} }}, nil)
-	add(field{key: "verifyCommands", what: "a list of Commands"}, func(s *agent.Source) any { return &form.Commands{To: &s.VerifyCommands} })
-	add(field{key: "verifyKeys", what: "a list of keys"}, func(s *agent.Source) any { return &form.Keys{To: &s.VerifyKeys} })
-	add(field{key: "webhookPaths", what: "a list of paths"}, func(s *agent.Source) any { return &s.WebhookPaths })
-	add(field{key: "webhookSecrets", what: "a list of texts"}, func(s *agent.Source) any { return &form.Secrets{To: &s.Webhooks.Secrets} })
-	add(field{key: "webhookVerify", what: "github, gitlab or standard", text: true}, func(s *agent.Source) any { return &s.Webhooks.Verify })
-	add(field{key: "jwtFilters", loose: true, refused: useRule}, nil)
-	add(field{key: "shell", loose: true, refused: "writ opens no shells on other machines; leave it out"}, nil)
-	fields = append(fields, execFields("sources.*.exec", func(c *Config, n []string) *command.Exec { return made(&source(c, n).Exec) })...)
-	return append(fields, execFields("sources.*.verifyExec", func(c *Config, n []string) *command.Exec { return made(&source(c, n).VerifyExec) })...)
 }
 
 func targetFields() []field {

@@ -7,7 +7,7 @@ import (
 
 // etchaFields are the keys of Etcha's sections but those of sources and targets.
 func etchaFields() []field {
-	fields := []field{
+	return []field{
 		{key: "build.pushDomainSuffix", what: "text", text: true, pointer: func(c *Config, _ []string) any { return &c.Build.PushDomainSuffix }},
 		{key: "build.pushMaxWorkers", what: "a number", pointer: func(c *Config, _ []string) any { return &c.Build.PushMaxWorkers }},
 		{key: "build.signingCommands", what: "a list of Commands", pointer: func(c *Config, _ []string) any { return &c.Build.SigningCommands }},
@@ -20,10 +20,6 @@ func etchaFields() []field {
 		{key: "test", what: "true or false", pointer: func(c *Config, _ []string) any { return &c.Test }},
 		{key: "vars.*", what: "any value", loose: true, pointer: func(c *Config, n []string) any { return &form.Entry[any]{In: &c.Vars, Name: n[0]} }},
 	}
-	fields = append(fields, execFields("exec", func(c *Config, _ []string) *command.Exec { return &c.Exec })...)
-	fields = append(fields, execFields("build.signingExec", func(c *Config, _ []string) *command.Exec { return made(&c.Build.SigningExec) })...)
-	fields = append(fields, execFields("lint.linters.*", func(c *Config, n []string) *command.Exec { return linter(c, n[0]) })...)
-	return append(fields, idleFields()...)
 }
 
 // made returns what a pointer points to, which it makes where there is nothing.
@@ -49,11 +45,28 @@ func linter(c *Config, name string) *command.Exec {
 	return c.Lint.Linters[name]
 }
 
-// execFields are the keys of an exec.
-func execFields(prefix string, of func(*Config, []string) *command.Exec) []field {
-	var fields []field
+// holder is a key that holds an exec.
+type holder struct {
+	key string
+	of  func(c *Config, names []string) *command.Exec
+}
+
+func execs() []holder {
+	return []holder{
+		{"exec", func(c *Config, _ []string) *command.Exec { return &c.Exec }},
+		{"build.signingExec", func(c *Config, _ []string) *command.Exec { return made(&c.Build.SigningExec) }},
+		{"lint.linters.*", func(c *Config, n []string) *command.Exec { return linter(c, n[0]) }},
+		{"run.verifyExec", func(c *Config, _ []string) *command.Exec { return made(&c.Run.VerifyExec) }},
+		{"sources.*.exec", func(c *Config, n []string) *command.Exec { return made(&source(c, n).Exec) }},
+		{"sources.*.verifyExec", func(c *Config, n []string) *command.Exec { return made(&source(c, n).VerifyExec) }},
+	}
+}
+
+// fields are the keys below it.
+func (h holder) fields() []field {
+	fields := make([]field, 0, 16)
 	add := func(name, what string, text bool, pointer func(*command.Exec) any) {
-		fields = append(fields, field{key: prefix + "." + name, what: what, text: text, pointer: func(c *Config, n []string) any { return pointer(of(c, n)) }})
+		fields = append(fields, field{key: h.key + "." + name, what: what, text: text, pointer: func(c *Config, n []string) any { return pointer(h.of(c, n)) }})
 	}
 	add("allowOverride", "true or false", false, func(e *command.Exec) any { return &e.AllowOverride })
 	add("command", "text", true, func(e *command.Exec) any { return &e.Command })
@@ -70,19 +83,14 @@ func execFields(prefix string, of func(*Config, []string) *command.Exec) []field
 	add("sudo", "true or false", false, func(e *command.Exec) any { return &e.Sudo })
 	add("user", "text", true, func(e *command.Exec) any { return &e.User })
 	add("workDir", "text", true, func(e *command.Exec) any { return &e.WorkDir })
-	return append(fields, field{key: prefix + ".env.*", what: "text", text: true, pointer: func(c *Config, n []string) any {
-		return &form.Entry[string]{In: &of(c, n).Env, Name: n[len(n)-1]}
+	return append(fields, field{key: h.key + ".env.*", what: "text", text: true, pointer: func(c *Config, n []string) any {
+		return &form.Entry[string]{In: &h.of(c, n).Env, Name: n[len(n)-1]}
 	}})
-}
-
-// execs are the keys that hold an exec.
-func execs() []string {
-	return []string{"exec", "build.signingExec", "run.verifyExec", "lint.linters.*", "sources.*.exec", "sources.*.verifyExec"}
 }
 
 // idleFields are keys of Etcha's that have no effect here.
 func idleFields() []field {
-	var fields []field
+	fields := make([]field, 0, 24)
 	for _, of := range []struct {
 		why  string
 		keys []string
@@ -125,10 +133,10 @@ func objects() []object {
 		{key: "targets.*.sourcePatterns", optional: true},
 		{key: "vars", optional: true},
 	}
-	for _, prefix := range execs() {
-		all = append(all, object{key: prefix + ".env", optional: true, list: environmentList})
-		if prefix != "exec" && prefix != "lint.linters.*" {
-			all = append(all, object{key: prefix, optional: true})
+	for _, h := range execs() {
+		all = append(all, object{key: h.key + ".env", optional: true, list: environmentList})
+		if h.key != "exec" && h.key != "lint.linters.*" {
+			all = append(all, object{key: h.key, optional: true})
 		}
 	}
 	return all

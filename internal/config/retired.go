@@ -38,8 +38,8 @@ func aliases() []alias {
 		{key: "sources.*.runFrequencySec", to: "sources.*.runFrequency", retired: true, convert: secondsText},
 		{key: "targets.*.sources", to: "targets.*.sourcePatterns", retired: true, convert: anyPattern},
 	}
-	for _, prefix := range execs() {
-		all = append(all, alias{key: prefix + ".envInheirt", to: prefix + ".envInherit"})
+	for _, h := range execs() {
+		all = append(all, alias{key: h.key + ".envInheirt", to: h.key + ".envInherit"})
 	}
 	return all
 }

@@ -55,14 +55,18 @@ var schema = sync.OnceValue(func() *node {
 	for _, section := range sections() {
 		root.insert(section)
 	}
-	for _, f := range slices.Concat(writFields(), etchaFields(), agentFields()) {
-		root.insert(f.key).field = &f
+	for _, fields := range [][]field{writFields(), etchaFields(), idleFields(), agentFields(), sourceFields(), targetFields()} {
+		root.put(fields)
+	}
+	for _, h := range execs() {
+		root.put(h.fields())
 	}
 	for _, o := range objects() {
 		root.insert(o.key).object = o
 	}
-	for _, a := range aliases() {
-		root.insert(a.key).alias = &a
+	others := aliases()
+	for i := range others {
+		root.insert(others[i].key).alias = &others[i]
 	}
 	return root
 })
@@ -95,6 +99,13 @@ func (n *node) insert(key string) *node {
 		at = next
 	}
 	return at
+}
+
+// put inserts fields.
+func (n *node) put(fields []field) {
+	for i := range fields {
+		n.insert(fields[i].key).field = &fields[i]
+	}
 }
 
 // member returns what is below a name that the schema knows, or nil.
