@@ -74,9 +74,9 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) error 
 	if err := replaceable(out); err != nil {
 		return err
 	}
-	// Ed25519 signs with a table that takes a millisecond to make, once in a process: it is made while the Pattern is rendered.
-	go ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	return a.withOrders(cmd, f.source, f.verbose, func(ctx context.Context, o *orders) error {
+		// Ed25519 signs with a table that takes a millisecond to make, once in a process: it is made while the Pattern is rendered.
+		go ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 		text, err := o.packable(arguments[0], f)
 		if err != nil {
 			return err

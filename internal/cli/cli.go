@@ -227,7 +227,9 @@ identity that anyone can check, and machines run signed orders.`,
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
 	a.config.register(root)
-	for _, one := range a.wanted(arguments) {
+	verbs := a.wanted(arguments)
+	root.CompletionOptions.DisableDefaultCmd = len(verbs) == 1 // the verb completion is then another one than is wanted
+	for _, one := range verbs {
 		root.AddCommand(one.make())
 	}
 	for _, group := range root.Commands() {
