@@ -108,6 +108,17 @@ func TestLint(t *testing.T) {
 	}
 }
 
+// TestLintDeepImport: an import that is too deep to parse is a finding, and not the end of this process, however often it is looked at.
+func TestLintDeepImport(t *testing.T) {
+	t.Parallel()
+	const levels = 1 << 19 // of more than a stack of Go's holds
+	got := lint(t, map[string]string{"/main.jsonnet": "(import 'deep')[0]", "/deep": strings.Repeat("[", levels) + strings.Repeat("]", levels)})
+	want := "/main.jsonnet:1:2: /deep: its expressions nest more than 20000 deep (the limit of nesting)"
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("got %.300q; want %s", got, want)
+	}
+}
+
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	got, err := jsonnet.Format("f.jsonnet", []byte("{a:1, # why\n\"b\": [ 2 ]}"))

@@ -124,10 +124,10 @@ func (m *machine) Import(from, path string) (jsonnet.Contents, string, error) {
 	if err != nil || m.prepared[found] || !m.asCode(from, path) {
 		return text, found, err
 	}
-	m.prepared[found] = true
 	if err := tooDeep(found, text.Data()); err != nil {
-		return text, "", err
+		return text, "", err // each time: the linter asks again
 	}
+	m.prepared[found] = true
 	if node, _, err := m.vm.ImportAST(from, path); err == nil { // else the evaluator says why
 		m.prepare(found, node, text.Data())
 	}
