@@ -6,26 +6,27 @@ import (
 	"github.com/writ-run/writ/jsonnet/format"
 )
 
-// formatKeys returns the keys of a format, or nothing where it has codes without one, or is none that is known here.
-func formatKeys() native {
-	return native{"formatKeys", []string{"format"}, func(_ *session, arguments []any) (any, error) {
-		text, err := textArgument("formatKeys", "format", arguments[0])
+// formatCodes returns how many values a format takes, -1 for one that is left to the evaluator, and the keys of its codes: nothing
+// where it has codes without one.
+func formatCodes() native {
+	return native{"formatCodes", []string{"format"}, func(_ *session, arguments []any) (any, error) {
+		text, err := textArgument("formatCodes", "format", arguments[0])
 		if err != nil {
 			return nil, err
 		}
 		f, known := format.Parse(text)
 		if !known {
-			return nil, nil
+			return map[string]any{"count": -1.0, "keys": nil}, nil
 		}
-		keys, all := f.Keys()
-		if !all {
-			return nil, nil
+		count, keys := f.Codes()
+		if keys == nil {
+			return map[string]any{"count": float64(count), "keys": nil}, nil
 		}
 		list := make([]any, len(keys))
 		for i, key := range keys {
 			list[i] = key
 		}
-		return list, nil
+		return map[string]any{"count": float64(count), "keys": list}, nil
 	}}
 }
 

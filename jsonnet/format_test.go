@@ -102,7 +102,7 @@ func TestFormatPrograms(t *testing.T) {
 		"{ a: 1, b: '%(a)d' % self }", "{ a: 1, b:: 2, c: '%(a)d%(b)d' % self }", "'%(a)s' % { a: 1, assert self.a == 2 : 'wrong' }", "|||\n  a %(x)s\n  b %(y)5.2f\n||| % { x: 'é', y: 2.345 }",
 		"'%d' % ['x']", "'%d %d' % [1, 'x']", "'%(a)d' % { a: 'x' }", "'%c' % 'xy'", "'%c' % true", "'%(a)s %(b)s' % { a: 1 }",
 		"'\\u0000%s\\u2028' % 'x\\ty'", "std.length('%s' % '😀') == 1", "'%s' % 1e400", "local a = { f: '%s' % $.g, g: 'x' }; a.f", "'%%' % []", "'%%' % {}", "'%% %s' % 'x'", "'100%' % []",
-		"local x = '%s' % y, y = 'z'; x", "assert '%s' % 1 == '1' : 'm%s' % 2; 3", "assert false : 'm%s' % 2; 3", "error 'm%s' % 2", "'%s' % error 'inner'", "(function(a='%s' % 'd') a)()",
+		"local x = '%s' % y, y = 'z'; x", "assert '%s' % 1 == '1' : 'm%s' % 2; 3", "assert false : 'm%s' % 2; 3", "error 'm%s' % 2", "'%s' % ['a', error 'not needed']", "'%.*s|%.*%|' % [error 'not needed', 'x', error 'not needed']", "'%*.*f' % [9, 2, 2.345]", "'%s' % error 'inner'", "(function(a='%s' % 'd') a)()",
 	} {
 		sameResult(t, program)
 	}
@@ -125,13 +125,15 @@ func TestFormatImported(t *testing.T) {
 	}
 }
 
-// TestFormatBounded: a short format that would make a very long text meets the limit of bytes.
+// TestFormatBounded: a short format that would make a very long text meets the limit of bytes, which is that of formats in Go.
 func TestFormatBounded(t *testing.T) {
 	t.Parallel()
-	program := "local long = std.repeat('x', 100000); local f = std.repeat('%(a)s', 50000); std.length(f % { a: long })"
-	_, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": program})}, jsonnet.Access{}, jsonnet.Limits{Bytes: 1 << 20})
-	if err == nil || !strings.Contains(err.Error(), "more than 1048576 bytes (the limit of bytes)") {
-		t.Errorf("got %v", err)
+	for _, use := range []string{"std.repeat('%(a)s', 50000) % { a: long }", "std.repeat('%s', 1000) % std.repeat([long], 1000)", "(long + '%s') % 1"} {
+		program := "local long = std.repeat('x', 100000); std.length(" + use + ")"
+		_, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": program})}, jsonnet.Access{}, jsonnet.Limits{Time: patient.Time, Bytes: 100_000})
+		if err == nil || !strings.Contains(err.Error(), "more than 100000 bytes (the limit of bytes)") {
+			t.Errorf("%s: got %v", use, err)
+		}
 	}
 }
 

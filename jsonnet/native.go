@@ -27,8 +27,8 @@ func natives() []native {
 		keeps(), kept(), keep(), // native_cache.go
 		memberPath(),                              // native_path.go
 		randStr(), regexMatch(), renderTemplate(), // native_text.go
-		render(),                     // native_render.go
-		formatFilled(), formatKeys(), // format.go
+		render(),                      // native_render.go
+		formatFilled(), formatCodes(), // format.go
 		unknown(), // below
 	}
 }

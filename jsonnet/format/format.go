@@ -43,23 +43,27 @@ const maxParts = 100_000
 // maxPadding is the widest code that is formatted here: not far above it, the evaluator's own meets its limit of stack.
 const maxPadding = 200
 
-// Keys returns the keys of a format, each once. false: it has codes without one.
-func (f Format) Keys() (keys []string, all bool) {
+// Codes returns how many values a format takes, and their keys, each once. No keys: it has codes without one.
+func (f Format) Codes() (count int, keys []string) {
+	keys = []string{}
 	known := map[string]bool{}
 	for _, p := range f {
+		if !p.takes() {
+			continue
+		}
+		count++
 		switch {
-		case !p.takes():
 		case !p.keyed:
-			return nil, false
-		case !known[p.key]:
+			keys = nil
+		case keys != nil && !known[p.key]:
 			known[p.key] = true
 			keys = append(keys, p.key)
 		}
 	}
-	return keys, true
+	return count, keys
 }
 
-// Fill writes a format with values, each of which is a string, float64, bool or nil: one for each code or, by key, one for each of Keys.
+// Fill writes a format with values, each of which is a string, float64, bool or nil: one for each code or, by key, one for each key of Codes.
 // Its error is ErrNotHere, or that of out.
 func (f Format) Fill(out io.Writer, values []any, byKey bool) error {
 	next, places := 0, map[string]int{}

@@ -2,6 +2,7 @@ package format_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -33,15 +34,14 @@ func TestFill(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestCodes(t *testing.T) {
 	t.Parallel()
-	f, _ := format.Parse("%(b)s %(a)d %(b)s %%")
-	if keys, all := f.Keys(); !all || strings.Join(keys, " ") != "b a" {
-		t.Errorf("got %q, %v", keys, all)
-	}
-	f, _ = format.Parse("%(b)s %d")
-	if keys, all := f.Keys(); all {
-		t.Errorf("got %q for a code without a key", keys)
+	for text, want := range map[string]string{"%(b)s %(a)d %(b)s %%": `3 ["b" "a"] true`, "%(b)s %d %(c)s": `3 [] false`, "%%": `0 [] true`, "%()s": `1 [""] true`} {
+		f, _ := format.Parse(text)
+		count, keys := f.Codes()
+		if got := fmt.Sprintf("%d %q %v", count, keys, keys != nil); got != want {
+			t.Errorf("%s: got %s; want %s", text, got, want)
+		}
 	}
 }
 

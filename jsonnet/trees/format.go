@@ -34,10 +34,10 @@ var Format ast.Node = &ast.Local{
 					Index:    &ast.LiteralString{Value: "native", Kind: 1},
 					NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"std"}},
 				},
-				Arguments: ast.Arguments{Positional: []ast.CommaSeparatedExpr{{Expr: &ast.LiteralString{Value: "formatKeys", Kind: 1}}}},
+				Arguments: ast.Arguments{Positional: []ast.CommaSeparatedExpr{{Expr: &ast.LiteralString{Value: "formatCodes", Kind: 1}}}},
 				NodeBase:  ast.NodeBase{FreeVars: ast.Identifiers{"std"}},
 			},
-			Variable: "keysOf",
+			Variable: "codesOf",
 		},
 	},
 	Body: &ast.Local{
@@ -126,24 +126,14 @@ var Format ast.Node = &ast.Local{
 							Body: &ast.Local{
 								Binds: ast.LocalBinds{
 									{
-										Body: &ast.Conditional{
-											Cond: &ast.Binary{
-												Right:    &ast.LiteralString{Value: "object", Kind: 1},
-												Left:     &ast.Var{Id: "kind", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}}},
-												NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}},
-												Op:       12,
+										Body: &ast.Apply{
+											Target: &ast.Var{Id: "codesOf", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codesOf"}}},
+											Arguments: ast.Arguments{
+												Positional: []ast.CommaSeparatedExpr{{Expr: &ast.Var{Id: "str", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"str"}}}}},
 											},
-											BranchTrue: &ast.Apply{
-												Target: &ast.Var{Id: "keysOf", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"keysOf"}}},
-												Arguments: ast.Arguments{
-													Positional: []ast.CommaSeparatedExpr{{Expr: &ast.Var{Id: "str", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"str"}}}}},
-												},
-												NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"keysOf", "str"}},
-											},
-											BranchFalse: &ast.LiteralNull{},
-											NodeBase:    ast.NodeBase{FreeVars: ast.Identifiers{"keysOf", "kind", "str"}},
+											NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codesOf", "str"}},
 										},
-										Variable: "keys",
+										Variable: "codes",
 									},
 								},
 								Body: &ast.Conditional{
@@ -153,57 +143,26 @@ var Format ast.Node = &ast.Local{
 										NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}},
 										Op:       12,
 									},
-									BranchTrue: &ast.Apply{
-										Target: &ast.Var{Id: "fill", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"fill"}}},
-										Arguments: ast.Arguments{
-											Positional: []ast.CommaSeparatedExpr{
-												{Expr: &ast.Var{Id: "str", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"str"}}}},
-												{
-													Expr: &ast.Apply{
-														Target: &ast.Index{
-															Target:   &ast.Var{Id: "$std", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std"}}},
-															Index:    &ast.LiteralString{Value: "$flatMapArray", Kind: 1},
-															NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std"}},
-														},
-														Arguments: ast.Arguments{
-															Positional: []ast.CommaSeparatedExpr{
-																{
-																	Expr: &ast.Function{
-																		Body: &ast.Array{
-																			Elements: []ast.CommaSeparatedExpr{
-																				{
-																					Expr: &ast.Apply{
-																						Target: &ast.Var{Id: "plain", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"plain"}}},
-																						Arguments: ast.Arguments{
-																							Positional: []ast.CommaSeparatedExpr{{Expr: &ast.Var{Id: "value", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"value"}}}}},
-																						},
-																						NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"plain", "value"}},
-																					},
-																				},
-																			},
-																			NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"plain", "value"}},
-																		},
-																		Parameters: []ast.Parameter{{Name: "value"}},
-																		NodeBase:   ast.NodeBase{FreeVars: ast.Identifiers{"plain"}},
-																	},
-																},
-																{Expr: &ast.Var{Id: "vals", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"vals"}}}},
-															},
-														},
-														NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "plain", "vals"}},
-													},
-												},
-												{Expr: &ast.LiteralString{Value: "list", Kind: 1}},
-											},
-										},
-										NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "plain", "str", "vals"}},
-									},
-									BranchFalse: &ast.Conditional{
+									BranchTrue: &ast.Conditional{
 										Cond: &ast.Binary{
-											Right:    &ast.LiteralNull{},
-											Left:     &ast.Var{Id: "keys", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"keys"}}},
-											NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"keys"}},
-											Op:       13,
+											Right: &ast.Index{
+												Target:   &ast.Var{Id: "codes", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codes"}}},
+												Index:    &ast.LiteralString{Value: "count", Kind: 1},
+												NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codes"}},
+											},
+											Left: &ast.Apply{
+												Target: &ast.Index{
+													Target:   &ast.Var{Id: "std", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"std"}}},
+													Index:    &ast.LiteralString{Value: "length", Kind: 1},
+													NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"std"}},
+												},
+												Arguments: ast.Arguments{
+													Positional: []ast.CommaSeparatedExpr{{Expr: &ast.Var{Id: "vals", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"vals"}}}}},
+												},
+												NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"std", "vals"}},
+											},
+											NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codes", "std", "vals"}},
+											Op:       12,
 										},
 										BranchTrue: &ast.Apply{
 											Target: &ast.Var{Id: "fill", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"fill"}}},
@@ -224,82 +183,147 @@ var Format ast.Node = &ast.Local{
 																			Body: &ast.Array{
 																				Elements: []ast.CommaSeparatedExpr{
 																					{
-																						Expr: &ast.Conditional{
-																							Cond: &ast.Apply{
-																								Target: &ast.Index{
-																									Target:   &ast.Var{Id: "std", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"std"}}},
-																									Index:    &ast.LiteralString{Value: "objectHasAll", Kind: 1},
-																									NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"std"}},
-																								},
-																								Arguments: ast.Arguments{
-																									Positional: []ast.CommaSeparatedExpr{
-																										{Expr: &ast.Var{Id: "vals", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"vals"}}}},
-																										{Expr: &ast.Var{Id: "key", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}}}},
-																									},
-																								},
-																								NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "std", "vals"}},
+																						Expr: &ast.Apply{
+																							Target: &ast.Var{Id: "plain", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"plain"}}},
+																							Arguments: ast.Arguments{
+																								Positional: []ast.CommaSeparatedExpr{{Expr: &ast.Var{Id: "value", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"value"}}}}},
 																							},
-																							BranchTrue: &ast.Apply{
-																								Target: &ast.Var{Id: "plain", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"plain"}}},
-																								Arguments: ast.Arguments{
-																									Positional: []ast.CommaSeparatedExpr{
-																										{
-																											Expr: &ast.Index{
-																												Target:   &ast.Var{Id: "vals", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"vals"}}},
-																												Index:    &ast.Var{Id: "key", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}}},
-																												NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "vals"}},
-																											},
-																										},
-																									},
-																								},
-																								NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "plain", "vals"}},
-																							},
-																							BranchFalse: &ast.Error{
-																								Expr: &ast.Binary{
-																									Right:    &ast.Var{Id: "key", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}}},
-																									Left:     &ast.LiteralString{Value: "No such field: ", Kind: 1},
-																									NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}},
-																									Op:       3,
-																								},
-																								NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}},
-																							},
-																							NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "plain", "std", "vals"}},
+																							NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"plain", "value"}},
 																						},
 																					},
 																				},
-																				NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "plain", "std", "vals"}},
+																				NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"plain", "value"}},
 																			},
-																			Parameters: []ast.Parameter{{Name: "key"}},
-																			NodeBase:   ast.NodeBase{FreeVars: ast.Identifiers{"plain", "std", "vals"}},
+																			Parameters: []ast.Parameter{{Name: "value"}},
+																			NodeBase:   ast.NodeBase{FreeVars: ast.Identifiers{"plain"}},
 																		},
 																	},
-																	{Expr: &ast.Var{Id: "keys", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"keys"}}}},
+																	{Expr: &ast.Var{Id: "vals", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"vals"}}}},
 																},
 															},
-															NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "keys", "plain", "std", "vals"}},
+															NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "plain", "vals"}},
 														},
 													},
-													{Expr: &ast.LiteralString{Value: "keys", Kind: 1}},
+													{Expr: &ast.LiteralString{Value: "list", Kind: 1}},
 												},
 											},
-											NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "keys", "plain", "std", "str", "vals"}},
+											NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "plain", "str", "vals"}},
+										},
+										BranchFalse: &ast.LiteralNull{},
+										NodeBase:    ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codes", "fill", "plain", "std", "str", "vals"}},
+									},
+									BranchFalse: &ast.Conditional{
+										Cond: &ast.Binary{
+											Right:    &ast.LiteralString{Value: "object", Kind: 1},
+											Left:     &ast.Var{Id: "kind", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}}},
+											NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}},
+											Op:       12,
+										},
+										BranchTrue: &ast.Conditional{
+											Cond: &ast.Binary{
+												Right: &ast.LiteralNull{},
+												Left: &ast.Index{
+													Target:   &ast.Var{Id: "codes", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codes"}}},
+													Index:    &ast.LiteralString{Value: "keys", Kind: 1},
+													NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codes"}},
+												},
+												NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codes"}},
+												Op:       13,
+											},
+											BranchTrue: &ast.Apply{
+												Target: &ast.Var{Id: "fill", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"fill"}}},
+												Arguments: ast.Arguments{
+													Positional: []ast.CommaSeparatedExpr{
+														{Expr: &ast.Var{Id: "str", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"str"}}}},
+														{
+															Expr: &ast.Apply{
+																Target: &ast.Index{
+																	Target:   &ast.Var{Id: "$std", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std"}}},
+																	Index:    &ast.LiteralString{Value: "$flatMapArray", Kind: 1},
+																	NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std"}},
+																},
+																Arguments: ast.Arguments{
+																	Positional: []ast.CommaSeparatedExpr{
+																		{
+																			Expr: &ast.Function{
+																				Body: &ast.Array{
+																					Elements: []ast.CommaSeparatedExpr{
+																						{
+																							Expr: &ast.Conditional{
+																								Cond: &ast.Apply{
+																									Target: &ast.Index{
+																										Target:   &ast.Var{Id: "std", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"std"}}},
+																										Index:    &ast.LiteralString{Value: "objectHasAll", Kind: 1},
+																										NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"std"}},
+																									},
+																									Arguments: ast.Arguments{
+																										Positional: []ast.CommaSeparatedExpr{
+																											{Expr: &ast.Var{Id: "vals", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"vals"}}}},
+																											{Expr: &ast.Var{Id: "key", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}}}},
+																										},
+																									},
+																									NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "std", "vals"}},
+																								},
+																								BranchTrue: &ast.Apply{
+																									Target: &ast.Var{Id: "plain", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"plain"}}},
+																									Arguments: ast.Arguments{
+																										Positional: []ast.CommaSeparatedExpr{
+																											{
+																												Expr: &ast.Index{
+																													Target:   &ast.Var{Id: "vals", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"vals"}}},
+																													Index:    &ast.Var{Id: "key", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}}},
+																													NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "vals"}},
+																												},
+																											},
+																										},
+																									},
+																									NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "plain", "vals"}},
+																								},
+																								BranchFalse: &ast.Error{
+																									Expr: &ast.Binary{
+																										Right:    &ast.Var{Id: "key", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}}},
+																										Left:     &ast.LiteralString{Value: "No such field: ", Kind: 1},
+																										NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}},
+																										Op:       3,
+																									},
+																									NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key"}},
+																								},
+																								NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "plain", "std", "vals"}},
+																							},
+																						},
+																					},
+																					NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"key", "plain", "std", "vals"}},
+																				},
+																				Parameters: []ast.Parameter{{Name: "key"}},
+																				NodeBase:   ast.NodeBase{FreeVars: ast.Identifiers{"plain", "std", "vals"}},
+																			},
+																		},
+																		{
+																			Expr: &ast.Index{
+																				Target:   &ast.Var{Id: "codes", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codes"}}},
+																				Index:    &ast.LiteralString{Value: "keys", Kind: 1},
+																				NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"codes"}},
+																			},
+																		},
+																	},
+																},
+																NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codes", "plain", "std", "vals"}},
+															},
+														},
+														{Expr: &ast.LiteralString{Value: "keys", Kind: 1}},
+													},
+												},
+												NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codes", "fill", "plain", "std", "str", "vals"}},
+											},
+											BranchFalse: &ast.LiteralNull{},
+											NodeBase:    ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codes", "fill", "plain", "std", "str", "vals"}},
 										},
 										BranchFalse: &ast.Conditional{
 											Cond: &ast.Binary{
-												Right: &ast.Binary{
-													Right:    &ast.LiteralString{Value: "function", Kind: 1},
-													Left:     &ast.Var{Id: "kind", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}}},
-													NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}},
-													Op:       13,
-												},
-												Left: &ast.Binary{
-													Right:    &ast.LiteralString{Value: "object", Kind: 1},
-													Left:     &ast.Var{Id: "kind", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}}},
-													NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}},
-													Op:       13,
-												},
+												Right:    &ast.LiteralString{Value: "function", Kind: 1},
+												Left:     &ast.Var{Id: "kind", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}}},
 												NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"kind"}},
-												Op:       17,
+												Op:       13,
 											},
 											BranchTrue: &ast.Apply{
 												Target: &ast.Var{Id: "fill", NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"fill"}}},
@@ -315,16 +339,16 @@ var Format ast.Node = &ast.Local{
 											BranchFalse: &ast.LiteralNull{},
 											NodeBase:    ast.NodeBase{FreeVars: ast.Identifiers{"fill", "kind", "str", "vals"}},
 										},
-										NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "keys", "kind", "plain", "std", "str", "vals"}},
+										NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codes", "fill", "kind", "plain", "std", "str", "vals"}},
 									},
-									NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "keys", "kind", "plain", "std", "str", "vals"}},
+									NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codes", "fill", "kind", "plain", "std", "str", "vals"}},
 								},
-								NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "keysOf", "kind", "plain", "std", "str", "vals"}},
+								NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codesOf", "fill", "kind", "plain", "std", "str", "vals"}},
 							},
-							NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "keysOf", "plain", "std", "str", "type", "vals"}},
+							NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codesOf", "fill", "plain", "std", "str", "type", "vals"}},
 						},
 						Parameters: []ast.Parameter{{Name: "str"}, {Name: "vals"}},
-						NodeBase:   ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "keysOf", "plain", "std", "type"}},
+						NodeBase:   ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codesOf", "fill", "plain", "std", "type"}},
 					},
 					Variable: "filled",
 				},
@@ -465,9 +489,9 @@ var Format ast.Node = &ast.Local{
 				Locals:   ast.LocalBinds{{Body: &ast.Self{}, Variable: "$"}},
 				NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"filled", "std", "type"}},
 			},
-			NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "keysOf", "plain", "std", "type"}},
+			NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codesOf", "fill", "plain", "std", "type"}},
 		},
-		NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "fill", "keysOf", "std", "type"}},
+		NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "codesOf", "fill", "std", "type"}},
 	},
 	NodeBase: ast.NodeBase{FreeVars: ast.Identifiers{"$std", "std"}},
 }
