@@ -108,6 +108,41 @@ func TestFormatPrograms(t *testing.T) {
 	}
 }
 
+// TestFormatStack: what has room on the stack of the evaluator alone has it here.
+func TestFormatStack(t *testing.T) {
+	t.Parallel()
+	const stack = 120
+	for name, use := range map[string]string{
+		"number":        "'' + std.length(f(n - 1)) % 7",
+		"one":           "'%s' % f(n - 1)",
+		"list":          "'%s-%s' % ['a', f(n - 1)]",
+		"nested":        "'%s' % [[f(n - 1)]]",
+		"keys":          "'%(a)s' % { a: f(n - 1) }",
+		"object":        "'%(a)s' % { a: { b: f(n - 1) } }",
+		"text":          "(f(n - 1) + '%s') % 'x'",
+		"function":      "std.format('%s', f(n - 1))",
+		"function keys": "std.format('%(a)s', { a: f(n - 1) })",
+		"rare":          "'%*s' % [1, f(n - 1)]",
+		"deep number":   "if n == 1 then '' + 7 % 4 else 'x' + f(n - 1)",
+		"deep rare":     "if n == 1 then '%*d' % [1, 2] else 'x' + f(n - 1)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for depth := 1; ; depth++ {
+				program := "local f(n) = if n == 0 then 'x' else " + use + "; f(" + strconv.Itoa(depth) + ")"
+				vm := evaluator.MakeVM()
+				vm.MaxStack = stack
+				if _, err := vm.EvaluateAnonymousSnippet("f", program); err != nil {
+					break
+				}
+				if _, err := jsonnet.Run(t.Context(), jsonnet.Program{Entrypoint: "/m", Import: jsonnet.Memory(map[string]string{"/m": program})}, jsonnet.Access{}, jsonnet.Limits{Time: patient.Time, Stack: stack}); err != nil {
+					t.Fatalf("%s: %v", program, err)
+				}
+			}
+		})
+	}
+}
+
 // TestFormatImported: a text that is imported is a format, too, and a file that is imported as code and as a text is one still.
 func TestFormatImported(t *testing.T) {
 	t.Parallel()
