@@ -68,7 +68,7 @@ type Cache interface {
 type Limits struct {
 	Time   time.Duration // 10 s
 	Stack  int           // calls within one another: 500
-	Bytes  int           // of all files together, and of the result: 64 MiB each
+	Bytes  int           // of all files together, of the result, and of each text that a format or template makes: 64 MiB each
 	Memory int64         // of a process apart: 512 MiB; by twice as much may this process grow with Run, garbage included
 }
 
