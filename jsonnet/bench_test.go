@@ -48,7 +48,7 @@ func BenchmarkFormat(b *testing.B) {
 		"template": {"local o = { a: 'value' };\n" + sum.String() + "''", "local o = { a: 'value' };\n|||\n" + template.String() + "||| % o"},
 	} {
 		b.Run(name, func(b *testing.B) {
-			ratio.Run(b, 4, func() error {
+			ratio.Run(b, 5, func() error {
 				_, err := gojsonnet.MakeVM().EvaluateAnonymousSnippet("f", programs[0])
 				return err
 			}, func() error {
