@@ -10,11 +10,15 @@ import (
 // Fields returns the lines of the fields that stand in the text itself, by their dotted path; what is computed or
 // imported has none. A text that does not parse has no fields.
 func Fields(file string, text []byte) map[string]int {
-	lines := map[string]int{}
 	root, err := parse(file, text)
 	if err != nil {
-		return lines
+		return map[string]int{}
 	}
+	return fields(root)
+}
+
+func fields(root ast.Node) map[string]int {
+	lines := map[string]int{}
 	collect(root, "", lines)
 	return lines
 }

@@ -37,21 +37,30 @@ const (
 // nothing is evaluated, so that no process apart has to. false: Run it, which also says what is wrong.
 func Literal(p Program, l Limits) (json []byte, is bool) {
 	name, text, err := p.Import("", p.Entrypoint)
-	if err != nil || len(text) > min(maxLiteral, l.OrDefaults().Bytes) || nesting(text) > literalNesting {
+	if err != nil || len(text) > l.OrDefaults().Bytes {
 		return nil, false
+	}
+	json, _, is = LiteralFields(name, text)
+	return json, is && len(json) <= l.OrDefaults().Bytes
+}
+
+// LiteralFields is Literal for a text, with its Fields: nil where it was not parsed.
+func LiteralFields(file string, text []byte) (json []byte, lines map[string]int, is bool) {
+	if len(text) > maxLiteral || nesting(text) > literalNesting {
+		return nil, nil, false
 	}
 	defer func() {
 		if recover() != nil { // of the parser: not this program's end
-			json, is = nil, false
+			json, lines, is = nil, nil, false
 		}
 	}()
 	growStack()
-	node, err := jsonnet.SnippetToAST(name, string(text))
+	node, err := jsonnet.SnippetToAST(file, string(text))
 	if err != nil {
-		return nil, false
+		return nil, nil, false
 	}
 	result, is := literal(node)
-	return []byte(result), is && len(result) <= l.OrDefaults().Bytes
+	return []byte(result), fields(node), is
 }
 
 func literalValue(node ast.Node) (value any, is bool) {

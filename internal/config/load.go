@@ -52,15 +52,19 @@ func (l *loader) file(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	evaluated, err := l.evaluate(ctx, path, text)
-	if err != nil {
-		return err
+	evaluated, lines, plain := jsonnet.LiteralFields(path, text)
+	if !plain {
+		if evaluated, err = l.evaluate(ctx, path, text); err != nil {
+			return err
+		}
+	}
+	if lines == nil {
+		lines = jsonnet.Fields(path, text)
 	}
 	shown := l.shown(path)
 	if value := jsontext.Value(evaluated); value.Kind() != '{' {
 		return fmt.Errorf("%s: the configuration is not an object", shown)
 	}
-	lines := jsonnet.Fields(path, text)
 	l.layer = map[string]string{}
 	l.put(found{node: schema()}, evaluated, place{
 		base:  filepath.Dir(path),
