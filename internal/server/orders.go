@@ -20,7 +20,7 @@ func openOrders(c config.Config, log *slog.Logger) (*depot.Depot, error) {
 	}
 	orders, err := depot.New(c.Server.Orders, ordersPath, log)
 	if err != nil {
-		return nil, c.Blame(fmt.Errorf("server.orders: %w", err))
+		return nil, c.Blame(fmt.Errorf("server.orders: want a directory of orders, which has to be there: %w", err))
 	}
 	return orders, nil
 }

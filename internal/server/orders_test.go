@@ -21,7 +21,7 @@ func TestOrders(t *testing.T) {
 	orders := filepath.Join(home, "orders")
 	c := load(t, home, "server.orders="+orders)
 	err := server.Serve(context.Background(), c, slog.New(slog.DiscardHandler), nil)
-	if err == nil || !strings.Contains(err.Error(), "server.orders: stat "+orders+": no such file or directory") {
+	if err == nil || !strings.Contains(err.Error(), "server.orders: want a directory of orders, which has to be there: stat "+orders+": no such file or directory") {
 		t.Errorf("without the directory: %v", err)
 	}
 	write(t, orders, "web.jwt", "an order")
