@@ -84,10 +84,19 @@ func (a *app) printDifferences(differences []pattern.Difference) {
 		if strings.Contains(d.Text, "\n") {
 			fmt.Fprintln(a.stdout, title)
 			for line := range strings.Lines(d.Text) {
-				fmt.Fprintln(a.stdout, "  "+safeLine(line))
+				fmt.Fprintln(a.stdout, "  "+diffLine(line))
 			}
 			continue
 		}
 		fmt.Fprintf(a.stdout, "%s: %s\n", title, safe(d.Text))
 	}
+}
+
+// diffLine is a line of a diff as a terminal may have it. Two lines that differ in tabs or in their ends must not look alike.
+func diffLine(line string) string {
+	parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+	for i, part := range parts {
+		parts[i] = safe(part)
+	}
+	return strings.Join(parts, "\t")
 }
