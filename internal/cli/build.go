@@ -38,7 +38,7 @@ func (a *app) buildVerb() *cobra.Command {
 		Use:   "build PATTERN [OUT]",
 		Short: "Pack a Pattern into a signed token",
 		Long: `Run a Pattern's build Commands, pack its file with all that it imports, and sign: build.signingKey, build.signingKeyPath or
-build.signingCommands. OUT is a file, or - for standard output (default: the Pattern's buildOutput, or etcha.jwt). It is
+build.signingCommands. PATTERN is a file, or - for standard input; OUT is a file, or - for standard output (default: the Pattern's buildOutput, or etcha.jwt). It is
 written whole or not at all: where a build Command fails, an older token stays.
 Only what is imported is packed, and nothing from outside --root (default: the directory of writ.jsonnet, or the working
 directory, where the Pattern is below it; else the Pattern's own) or a --library.`,
@@ -77,7 +77,14 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) error 
 	return a.withOrders(cmd, f.source, f.verbose, func(ctx context.Context, o *orders) error {
 		// Ed25519 signs with a table that takes a millisecond to make, once in a process: it is made while the Pattern is rendered.
 		go ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-		text, err := o.packable(arguments[0], f)
+		raw, is, err := a.tokenFile(arguments[0])
+		switch {
+		case err != nil:
+			return err
+		case is:
+			return fmt.Errorf("%s is a token; want a Pattern", arguments[0])
+		}
+		text, err := o.packable(arguments[0], raw, f)
 		if err != nil {
 			return err
 		}
@@ -89,22 +96,22 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) error 
 		if err != nil {
 			return err
 		}
-		raw, err := signOrder(ctx, order, sign)
+		signed, err := signOrder(ctx, order, sign)
 		if err != nil {
 			return err
 		}
 		out = cmp.Or(out, built.BuildOutput, defaultOutput)
 		if out == "-" {
-			_, err := fmt.Fprintln(a.stdout, raw)
+			_, err := fmt.Fprintln(a.stdout, signed)
 			return err
 		}
 		if err := replaceable(out); err != nil {
 			return err
 		}
-		if _, err := (machine.File{Path: out, Contents: &raw}).Change(ctx); err != nil {
+		if _, err := (machine.File{Path: out, Contents: &signed}).Change(ctx); err != nil {
 			return err
 		}
-		return a.built(out, order, len(raw), f)
+		return a.built(out, order, len(signed), f)
 	})
 }
 
@@ -200,13 +207,13 @@ func (o *orders) buildOrder(ctx context.Context, text patternText, vars map[stri
 	return built, order, nil
 }
 
-// packable is a Pattern whose imports stay within its root.
-func (o *orders) packable(argument string, f buildFlags) (patternText, error) {
-	text, err := readProgram(argument, nil)
+// packable is a Pattern whose imports stay within its root; raw is what was read of standard input, for "-".
+func (o *orders) packable(argument string, raw []byte, f buildFlags) (patternText, error) {
+	text, err := readProgram(argument, raw)
 	if err != nil {
 		return text, err
 	}
-	if text.path == "" { // Jsonnet out of the command line
+	if text.path == "" { // Jsonnet out of the command line, or of standard input
 		inlined := text.Import
 		disk := jsonnet.Disk(text.directory, f.libraries...)
 		text.Import = func(from, path string) (string, []byte, error) {

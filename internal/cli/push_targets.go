@@ -96,7 +96,7 @@ func (p *pushing) read(argument string) (pushed, error) {
 	case argument == "-":
 		return pushed{}, errors.New("standard input holds no token")
 	}
-	text, err := p.orders.packable(argument, buildFlags{})
+	text, err := p.orders.packable(argument, nil, buildFlags{})
 	if errors.Is(err, os.ErrNotExist) {
 		return pushed{}, hinted{err, fmt.Sprintf("to push it as a command line: writ push %s -- %s", p.orders.source, argument)}
 	}
