@@ -136,9 +136,12 @@ func (s seen) order(o *orders) (pattern.Order, error) {
 	return order, nil
 }
 
-// isToken tells a token from a Pattern: three parts of base64url. A Pattern has brackets.
+// isToken tells a token from a Pattern: three parts of base64url, or what begins as a token's header does, so that one that was cut
+// short is not read as Jsonnet. A Pattern has brackets.
 func isToken(text []byte) bool {
-	return bytes.Count(text, []byte(".")) == 2 && !bytes.ContainsFunc(text, notOfToken)
+	text = bytes.TrimSpace(text)
+	begins := bytes.HasPrefix(text, []byte("ey")) // {" or {, a space and " in base64url
+	return (begins || bytes.Count(text, []byte(".")) == 2) && !bytes.ContainsFunc(text, notOfToken)
 }
 
 // notOfToken is what no token has, with padding and the end of a line, which some have.
