@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/writ-run/writ/command"
@@ -103,7 +104,26 @@ func (o *orders) signByCommands(ctx context.Context, payload []byte) (string, er
 	if !bytes.Equal(decoded.Payload(), payload) {
 		return "", fmt.Errorf("%s: the token that they printed has another payload than the one they were given", name)
 	}
+	if why := unsigned(printed, decoded.Header()); why != "" {
+		return "", fmt.Errorf("%s: the token that they printed is not signed: %s", name, why)
+	}
 	return printed, nil
+}
+
+// unsigned says why a token cannot be signed, whatever the key: nobody would take it, and it would replace one that is.
+func unsigned(raw string, header []byte) string {
+	var says struct {
+		Algorithm string `json:"alg"`
+	}
+	switch err := json.Unmarshal(header, &says); {
+	case err != nil || says.Algorithm == "":
+		return "its header has no alg"
+	case strings.EqualFold(says.Algorithm, "none"):
+		return `its alg is "none"`
+	case strings.HasSuffix(raw, "."):
+		return "its third part is empty"
+	}
+	return ""
 }
 
 // askCommands runs commands with a value in a variable, and returns what they print as the one event jwt.
