@@ -167,6 +167,8 @@ func TestPEMForms(t *testing.T) {
 	}{
 		"PKCS #1": {encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)), a2},
 		"SEC 1":   {encode("EC PRIVATE KEY", must(t)(x509.MarshalECPrivateKey(parsed.(*ecdsa.PrivateKey)))), a3},
+		"SEC 1 after its curve, as OpenSSL has it": {append(encode("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}),
+			encode("EC PRIVATE KEY", must(t)(x509.MarshalECPrivateKey(parsed.(*ecdsa.PrivateKey))))...), a3},
 		"with text around": {append(append([]byte("the key of the test\n"), encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey))...),
 			"# end\n"...), a2},
 	}

@@ -2,7 +2,6 @@ package key
 
 import (
 	"bytes"
-	"encoding/pem"
 	"errors"
 	"fmt"
 
@@ -20,8 +19,10 @@ func ParsePublic(data []byte) (Public, error) {
 		return Public{}, err
 	}
 	switch formOf(data) {
+	case formNone:
+		return Public{}, errForm
 	case formPEM:
-		block, rest := pem.Decode(data)
+		block, rest := nextBlock(data)
 		if err := checkAlone(block, rest); err != nil {
 			return Public{}, err
 		}
@@ -53,8 +54,10 @@ func ParsePrivate(data []byte) (Private, error) {
 		return Private{}, err
 	}
 	switch formOf(data) {
+	case formNone:
+		return Private{}, errForm
 	case formPEM:
-		block, rest := pem.Decode(data)
+		block, rest := nextBlock(data)
 		if err := checkAlone(block, rest); err != nil {
 			return Private{}, err
 		}
@@ -93,6 +96,8 @@ func ParseAll(data []byte) ([]Public, error) {
 		return nil, err
 	}
 	switch formOf(data) {
+	case formNone:
+		return nil, errForm
 	case formPEM:
 		return parsePEMs(data)
 	case formText:
@@ -141,7 +146,7 @@ func parseJWKs(list []jsontext.Value) ([]Public, error) {
 func parsePEMs(data []byte) ([]Public, error) {
 	var keys []Public
 	for len(bytes.TrimSpace(data)) > 0 {
-		block, rest := pem.Decode(data)
+		block, rest := nextBlock(data)
 		if block == nil {
 			if bytes.Contains(data, []byte("-----BEGIN ")) || len(keys) == 0 {
 				return nil, errors.New("PEM: no complete block")
@@ -174,10 +179,13 @@ func checkSize(data []byte) error {
 type form int
 
 const (
-	formJSON form = iota // JWK, JWKS, and all that is neither of the others
+	formNone form = iota
+	formJSON      // JWK, JWKS, and any other JSON, also what is broken within
 	formPEM
 	formText
 )
+
+var errForm = errors.New("not a key: want Etcha's text, TYPE:BASE64[:KID] with a type of " + textTypes + "; PEM; or JSON, a JWK or JWKS")
 
 func formOf(data []byte) form {
 	switch {
@@ -185,8 +193,16 @@ func formOf(data []byte) form {
 		return formPEM
 	case isText(data):
 		return formText
+	case isJSON(data):
+		return formJSON
 	}
-	return formJSON
+	return formNone
+}
+
+// isJSON tells what begins as an object or a list, for which the decoder says what is wrong within, and any other value.
+func isJSON(data []byte) bool {
+	text := bytes.TrimSpace(data)
+	return bytes.HasPrefix(text, []byte("{")) || bytes.HasPrefix(text, []byte("[")) || jsontext.Value(data).IsValid()
 }
 
 func isPEM(data []byte) bool {

@@ -36,6 +36,15 @@ func (p Private) PEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
+// nextBlock is the next block that may be a key: OpenSSL writes the name of the curve into one of its own before the key.
+func nextBlock(data []byte) (*pem.Block, []byte) {
+	block, rest := pem.Decode(data)
+	for block != nil && block.Type == "EC PARAMETERS" {
+		block, rest = pem.Decode(rest)
+	}
+	return block, rest
+}
+
 func checkAlone(block *pem.Block, rest []byte) error {
 	if block == nil {
 		return errors.New("PEM: no complete block")

@@ -24,7 +24,7 @@ import (
 const hmacType = "hmac"
 
 // textTypes are for messages.
-const textTypes = "ed25519public, ecp256public, rsa2048public, ed25519private, ecp256private, rsa2048private"
+const textTypes = "ed25519public, ecp256public, rsa2048public, ed25519private, ecp256private, rsa2048private, hmac"
 
 // textType returns the algorithm of a type, and whether its keys are private.
 func textType(name string) (a Algorithm, private, known bool) {

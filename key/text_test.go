@@ -167,7 +167,7 @@ func TestLines(t *testing.T) {
 	for name, bad := range map[string]struct{ file, want string }{
 		"a private key among them":   {lineA + "\n\n" + private, "line 3: this is a private key"},
 		"a shared secret among them": {lineA + "\n" + hmac, "line 2: hmac: this is a shared secret"},
-		"no key":                     {"# nothing\n# here\n", "not JSON"},
+		"no key":                     {"# nothing\n# here\n", "not a key: want "},
 		"prose among them":           {lineA + "\nand so on", "line 2: not a key: want TYPE:BASE64[:KID]"},
 		"JSON among them":            {lineA + "\n{}", "line 2: not a key"},
 		"too many":                   {strings.Join(many, "\n"), "more than 256 lines"},

@@ -111,7 +111,7 @@ func TestReferenceFiles(t *testing.T) {
 		"not there":  {filepath.Join(directory, "nowhere"), remote.Options{File: os.ReadFile}, "no such file"},
 		"a URL":      {write("url", "https://keys.example.com/\n"), remote.Options{File: os.ReadFile}, `type "https" is not one of`},
 		"empty":      {write("empty", "\n"), remote.Options{File: os.ReadFile}, "the text is empty"},
-		"base64":     {write("base64", base64.StdEncoding.EncodeToString(make([]byte, 44))), remote.Options{File: os.ReadFile}, "not JSON"},
+		"base64":     {write("base64", base64.StdEncoding.EncodeToString(make([]byte, 44))), remote.Options{File: os.ReadFile}, "not a key: want "},
 		"a mix":      {write("mix", line(t, k)+"\nhmac:AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ+EstJQLr8="), remote.Options{File: os.ReadFile}, "do not verify side by side"},
 		"good after": {good, remote.Options{File: os.ReadFile}, ""},
 	} {

@@ -226,7 +226,7 @@ func TestWrongAnswers(t *testing.T) {
 		}, "plain http is for loopback only"},
 		"no keys named":    {func(i *issuer) { i.document = func(url string) string { return fmt.Sprintf(`{"issuer":%q}`, url) } }, "jwks_uri"},
 		"garbage document": {func(i *issuer) { i.document = func(string) string { return "<html>" } }, "not a discovery document"},
-		"garbage keys":     {func(i *issuer) { i.body = "garbage" }, "JWKS: not JSON"},
+		"garbage keys":     {func(i *issuer) { i.body = "garbage" }, "not a key: want "},
 		"too large":        {func(i *issuer) { i.body = strings.Repeat(" ", 1<<20+1) }, "more than 1048576 bytes"},
 	}
 	for name, test := range tests {
