@@ -13,6 +13,7 @@ import (
 const (
 	day  = 24 * time.Hour
 	week = 7 * day
+	most = math.MaxInt64 / 4 * time.Nanosecond // weeks, days and the rest each: together they are no overflow
 )
 
 // Parse reads a duration: what time.ParseDuration takes, with whole days (d) and weeks (w) before it. "0" and the empty
@@ -29,19 +30,25 @@ func Parse(text string) (time.Duration, error) {
 			continue
 		}
 		n, err := strconv.ParseUint(digits, 10, 32)
-		if err != nil || n > uint64(math.MaxInt64/int64(unit.of))/4 {
-			return 0, wrong(text)
+		switch {
+		case errors.Is(err, strconv.ErrRange), err == nil && n > uint64(most/unit.of):
+			return 0, wrong(text, errLong)
+		case err != nil:
+			return 0, wrong(text, errForm)
 		}
 		total, rest = total+time.Duration(n)*unit.of, after
 	}
 	if rest != "" && rest != "0" {
 		d, err := time.ParseDuration(rest)
-		if err != nil || d < 0 || d > math.MaxInt64/4 {
-			return 0, wrong(text)
+		switch {
+		case err != nil && plain(rest), d > most:
+			return 0, wrong(text, errLong)
+		case err != nil, d < 0:
+			return 0, wrong(text, errForm)
 		}
 		total += d
 	} else if text == "-" {
-		return 0, wrong(text)
+		return 0, wrong(text, errForm)
 	}
 	if negative {
 		total = -total
@@ -49,15 +56,24 @@ func Parse(text string) (time.Duration, error) {
 	return total, nil
 }
 
-var errForm = errors.New("is not a duration like 7d, 36h or 90m")
+// plain tells a whole number of hours, minutes or seconds: where that is not read, it is too large.
+func plain(text string) bool {
+	digits := strings.TrimRight(text, "hms")
+	return digits != "" && len(digits) == len(text)-1 && strings.Trim(digits, "0123456789") == ""
+}
+
+var (
+	errForm = errors.New("is not a duration like 7d, 36h or 90m")
+	errLong = fmt.Errorf("is too long a duration: at most %dd", most/day)
+)
 
 // maxShown is how long a text is shown in an error. A part of one is not: its beginning may be a secret's, which who masks
 // errors does not know again.
 const maxShown = 40
 
-func wrong(text string) error {
+func wrong(text string, why error) error {
 	if len(text) > maxShown {
-		return fmt.Errorf("a text of %d bytes %w", len(text), errForm)
+		return fmt.Errorf("a text of %d bytes %w", len(text), why)
 	}
-	return fmt.Errorf("%q %w", text, errForm)
+	return fmt.Errorf("%q %w", text, why)
 }

@@ -29,6 +29,11 @@ func TestError(t *testing.T) {
 	for text, want := range map[string]string{
 		strings.Repeat("x", 40): `"` + strings.Repeat("x", 40) + `" is not a duration like 7d, 36h or 90m`,
 		strings.Repeat("x", 41): "a text of 41 bytes is not a duration like 7d, 36h or 90m",
+		"36500d":                `"36500d" is too long a duration: at most 26687d`,
+		"4294967296w":           `"4294967296w" is too long a duration: at most 26687d`,
+		"999999h":               `"999999h" is too long a duration: at most 26687d`,
+		"9999999999h":           `"9999999999h" is too long a duration: at most 26687d`,
+		"-99999999999s":         `"-99999999999s" is too long a duration: at most 26687d`,
 	} {
 		if _, err := Parse(text); err == nil || err.Error() != want {
 			t.Errorf("%v; want %s", err, want)
