@@ -71,6 +71,7 @@ func TestMistakes(t *testing.T) {
 		"two kinds of expiry":  {"{ expiresIn: '1h',\nexpiresInSec: 1 }", "/main.jsonnet:1: expiresIn: expiresInSec is there too; give one"},
 		"expiry":               {"{ expiresIn: 'soon' }", `/main.jsonnet:1: expiresIn: "soon" is not a duration like 7d, 36h or 90m`},
 		"far expiry":           {"{ expiresInSec: 99999999999 }", "/main.jsonnet:1: expiresInSec: 99999999999 is not a number of seconds"},
+		"half a second":        {"{ expiresInSec: 1.5 }", `/main.jsonnet:1: expiresInSec: is a number; want a whole number`},
 		"not before":           {"{ notBefore: 'later' }", `/main.jsonnet:1: notBefore: "later" is not a duration like 7d, 36h or 90m, and no time like 2027`},
 		"empty audience":       {"{ audience: [''] }", "/main.jsonnet:1: audience: holds an empty text"},
 		"itself":               {"{ run: [ { id: 'a', always: true, change: 'x', onChange: 'a' } ] }", "/main.jsonnet:1: run[0].onChange"},

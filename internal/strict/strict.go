@@ -102,7 +102,9 @@ func wanted(t reflect.Type) string {
 		return "a boolean"
 	case reflect.Slice:
 		return "a list"
-	case reflect.Int, reflect.Int64, reflect.Float64:
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
 		return "a number"
 	}
 	return "an object"
