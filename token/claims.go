@@ -191,8 +191,8 @@ func plainNumber(value []byte) (int64, bool) {
 // claimError says what is wrong with a claim without quoting it.
 func claimError(name []byte, err error) error {
 	var semantic *json.SemanticError
-	if errors.As(err, &semantic) && (errors.Is(semantic.Err, errDate) || errors.Is(semantic.Err, errAudience)) {
-		return fmt.Errorf("%.80q of the wrong type: %w", name, semantic.Err)
+	if errors.As(err, &semantic) {
+		return wrongType(string(name)+string(semantic.JSONPointer), semantic)
 	}
 	return fmt.Errorf("%.80q of the wrong type", name)
 }

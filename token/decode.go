@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -183,18 +184,48 @@ func jsonError(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return errors.New("a duplicate member")
 	}
+	if tooDeep(err) {
+		return errors.New("values nested too deep")
+	}
 	var semantic *json.SemanticError
 	if errors.As(err, &semantic) {
 		name := string(semantic.JSONPointer)
 		if name == "" {
 			return errors.New("not a JSON object")
 		}
-		if inner := semantic.Err; errors.Is(inner, errDate) || errors.Is(inner, errAudience) {
-			return fmt.Errorf("%.80q of the wrong type: %w", strings.TrimPrefix(name, "/"), inner)
-		}
-		return fmt.Errorf("%.80q of the wrong type", strings.TrimPrefix(name, "/"))
+		return wrongType(strings.TrimPrefix(name, "/"), semantic)
 	}
 	return errors.New("not JSON in UTF-8")
+}
+
+// tooDeep tells the error of JSON that is nested deeper than the decoder goes, which has no name for it.
+func tooDeep(err error) bool {
+	var syntax *jsontext.SyntacticError
+	return errors.As(err, &syntax) && syntax.Err != nil && strings.Contains(syntax.Err.Error(), "max depth")
+}
+
+// wrongType says which member has another type than it may have, and which that is.
+func wrongType(name string, e *json.SemanticError) error {
+	switch {
+	case errors.Is(e.Err, errDate), errors.Is(e.Err, errAudience), errors.Is(e.Err, errString):
+		return fmt.Errorf("%.80q of the wrong type: %w", name, e.Err)
+	case e.GoType == nil:
+		return fmt.Errorf("%.80q of the wrong type", name)
+	}
+	want := "another"
+	switch e.GoType.Kind() {
+	case reflect.String:
+		want = "a string"
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.Map, reflect.Struct:
+		want = "an object"
+	case reflect.Slice:
+		want = "a list"
+	case reflect.Int, reflect.Int64:
+		want = "a whole number"
+	}
+	return fmt.Errorf("%.80q of the wrong type: want %s", name, want)
 }
 
 // The names that no other may resemble: of the header, and of the claims.

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -38,8 +39,7 @@ func parse(s segments, err error) (Unverified, error) {
 			return Unverified{}, fmt.Errorf("%w: the %s is not a JSON object", ErrMalformed, part.name)
 		}
 		if !value.IsValid() {
-			problem := errors.New("not JSON in UTF-8 without duplicate members")
-			return Unverified{}, fmt.Errorf("%w: the %s is %w", ErrMalformed, part.name, problem)
+			return Unverified{}, fmt.Errorf("%w: the %s %s", ErrMalformed, part.name, invalid(part.data))
 		}
 	}
 	return Unverified{s.header, payload}, nil
@@ -50,3 +50,15 @@ func (u Unverified) Header() []byte { return u.header }
 
 // Payload returns the payload's JSON as it stands in the token.
 func (u Unverified) Payload() []byte { return u.payload }
+
+// invalid says why a text is not the JSON that it has to be, without quoting it.
+func invalid(data []byte) string {
+	_, err := jsontext.NewDecoder(bytes.NewReader(data)).ReadValue()
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return "has a duplicate member"
+	case tooDeep(err):
+		return "is nested too deep"
+	}
+	return "is not JSON in UTF-8"
+}
