@@ -99,6 +99,29 @@ func TestMissingClaimIsNamed(t *testing.T) {
 	}
 }
 
+// TestNotBoolean: what a rule gives that is neither true nor false is named in the words of JSON.
+func TestNotBoolean(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		"team":                          "the rule gives a string, not true or false",
+		"teamid":                        "the rule gives a number, not true or false",
+		"aud":                           "the rule gives a list, not true or false",
+		"instance_vars":                 "the rule gives an object, not true or false",
+		`privileged ? aud : teamid`:     "the rule gives a number, not true or false",
+		`team.name == "x"`:              "a string has no members",
+		`teamid.name == "x"`:            "a number has no members",
+		`instance_vars.zone == aud[40]`: "missing",
+	} {
+		rule, err := policy.Compile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := rule.Eval(claims()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", source, err, want)
+		}
+	}
+}
+
 func TestRefusedWhenCompiled(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{

@@ -121,13 +121,40 @@ func (e *evaluator) run(program *vm.Program, claims map[string]any) (holds bool,
 		return false, e.seen.problem
 	}
 	if err != nil {
+		if kind, is := notBoolean(err); is {
+			return false, fmt.Errorf("the rule gives %s, not true or false", kind)
+		}
 		return false, fmt.Errorf("the rule cannot be evaluated: %v", firstLine(err))
 	}
 	holds, isBool := result.(bool)
 	if !isBool {
-		return false, fmt.Errorf("the rule gives a %T, not true or false", result)
+		return false, fmt.Errorf("the rule gives %s, not true or false", kindName(fmt.Sprintf("%T", result)))
 	}
 	return holds, nil
+}
+
+// notBoolean tells the machine's error of a result that is not true or false, and what that is.
+func notBoolean(err error) (kind string, is bool) {
+	rest, is := strings.CutPrefix(err.Error(), "invalid operation: bool(")
+	kind, _, _ = strings.Cut(rest, ") ")
+	return kindName(kind), is
+}
+
+// kindName is what JSON calls a type of Go that a claim may have.
+func kindName(kind string) string {
+	switch {
+	case kind == "string":
+		return "a string"
+	case kind == "bool":
+		return "true or false"
+	case kind == "<nil>":
+		return "null"
+	case strings.HasPrefix(kind, "[]"):
+		return "a list"
+	case strings.HasPrefix(kind, "map["):
+		return "an object"
+	}
+	return "a number"
 }
 
 // firstLine drops the picture of the expression that expr adds to its errors.
@@ -234,7 +261,7 @@ func (e *environment) member(arguments ...any) any {
 		}
 		return e.fail(&MissingError{fmt.Sprintf("[%v]", property)})
 	}
-	return e.fail(fmt.Errorf("the rule cannot be evaluated: a %T has no members", arguments[0]))
+	return e.fail(fmt.Errorf("the rule cannot be evaluated: %s has no members", kindName(fmt.Sprintf("%T", arguments[0]))))
 }
 
 // has tells whether a claim is there; a dot goes into objects.
