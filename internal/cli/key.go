@@ -74,7 +74,11 @@ func (a *app) readFile(name string, limit int64) ([]byte, error) {
 		}
 	}
 	data, err := readAll(io.LimitReader(reader, limit+1), known)
-	if err != nil {
+	var named *os.PathError // as name, which it is said of anyway
+	switch {
+	case errors.As(err, &named):
+		return nil, fmt.Errorf("read %s: %w", name, named.Err)
+	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if int64(len(data)) > limit {
