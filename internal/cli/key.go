@@ -30,8 +30,16 @@ func (a *app) readKeyFile(cmd *cobra.Command, name string) ([]byte, error) {
 	if !atrest.Sealed(data) {
 		return data, nil
 	}
-	sealer, err := a.sealer(cmd)
+	config, err := a.loadConfig(cmd)
 	if err != nil {
+		return nil, err
+	}
+	path := config.Issuer.IdentityFile
+	sealer, err := atrest.ReadSealer(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, hinted{fmt.Errorf("%s: encrypted with age, and there is no identity file %s to open it with", name, path), "issuer.identityFile names it; it is made where the first key is sealed"}
+	case err != nil:
 		return nil, err
 	}
 	plain, err := sealer.Open(data)
@@ -41,16 +49,12 @@ func (a *app) readKeyFile(cmd *cobra.Command, name string) ([]byte, error) {
 	return plain, nil
 }
 
-func (a *app) sealer(cmd *cobra.Command) (*atrest.Sealer, error) {
+func (a *app) seal(cmd *cobra.Command, plain []byte) ([]byte, error) {
 	config, err := a.loadConfig(cmd)
 	if err != nil {
 		return nil, err
 	}
-	return atrest.OpenSealer(config.Issuer.IdentityFile)
-}
-
-func (a *app) seal(cmd *cobra.Command, plain []byte) ([]byte, error) {
-	sealer, err := a.sealer(cmd)
+	sealer, err := atrest.OpenSealer(config.Issuer.IdentityFile)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,16 @@ func OpenSealer(path string) (*Sealer, error) {
 	return &Sealer{identity}, nil
 }
 
+// ReadSealer is OpenSealer for what is there to be opened: where there is no identity file, it is an error that is
+// os.ErrNotExist, since one that is made now would open nothing.
+func ReadSealer(path string) (*Sealer, error) {
+	identity, err := readIdentity(path)
+	if err != nil {
+		return nil, fmt.Errorf("identity file %s: %w", path, err)
+	}
+	return &Sealer{identity}, nil
+}
+
 func readIdentity(path string) (*age.X25519Identity, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
