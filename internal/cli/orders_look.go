@@ -137,11 +137,13 @@ func (s seen) order(o *orders) (pattern.Order, error) {
 }
 
 // isToken tells a token from a Pattern: three parts of base64url, or what begins as a token's header does, so that one that was cut
-// short is not read as Jsonnet. A Pattern has brackets.
+// short or damaged is not read as Jsonnet. A Pattern has brackets and blanks.
 func isToken(text []byte) bool {
-	text = bytes.TrimSpace(text)
-	begins := bytes.HasPrefix(text, []byte("ey")) // {" or {, a space and " in base64url
-	return (begins || bytes.Count(text, []byte(".")) == 2) && !bytes.ContainsFunc(text, notOfToken)
+	return threeParts(text) || bytes.HasPrefix(text, []byte("ey")) && !bytes.ContainsFunc(text[:min(len(text), 24)], notOfToken) // ey: {" in base64url
+}
+
+func threeParts(text []byte) bool {
+	return bytes.Count(text, []byte(".")) == 2 && !bytes.ContainsFunc(text, notOfToken)
 }
 
 // notOfToken is what no token has, with padding and the end of a line, which some have.
@@ -200,7 +202,7 @@ func (a *app) withOrders(cmd *cobra.Command, source string, verbose bool, do fun
 
 // looksLikeToken tells a token from a file's name.
 func looksLikeToken(argument string) bool {
-	return len(argument) > 60 && strings.HasPrefix(argument, "ey") && isToken([]byte(argument))
+	return len(argument) > 60 && strings.HasPrefix(argument, "ey") && threeParts([]byte(argument))
 }
 
 // errTokenGiven does not repeat the token.
