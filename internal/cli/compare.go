@@ -23,6 +23,9 @@ Exits 1 where they differ.`,
   writ compare old.jwt new.jwt --ignore-version`,
 		Args: exactly("TOKEN", "TOKEN"),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
+			if arguments[0] == "-" && arguments[1] == "-" {
+				return usage(cmd, "standard input holds one token; want a file for the other")
+			}
 			var both [2]pattern.Order
 			err := a.withOrders(cmd, "", false, func(ctx context.Context, o *orders) (err error) {
 				for i, name := range arguments {
