@@ -207,7 +207,7 @@ func tooDeep(err error) bool {
 // wrongType says which member has another type than it may have, and which that is.
 func wrongType(name string, e *json.SemanticError) error {
 	switch {
-	case errors.Is(e.Err, errDate), errors.Is(e.Err, errAudience), errors.Is(e.Err, errString):
+	case errors.Is(e.Err, errDate), errors.Is(e.Err, errAudience), errors.Is(e.Err, errAudiences), errors.Is(e.Err, errString):
 		return fmt.Errorf("%.80q of the wrong type: %w", name, e.Err)
 	case e.GoType == nil:
 		return fmt.Errorf("%.80q of the wrong type", name)

@@ -74,7 +74,7 @@ func (a *Audience) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 				return err
 			}
 			if list = append(list, element.String()); len(list) > maxAudiences {
-				return fmt.Errorf("aud has more than %d elements", maxAudiences)
+				return errAudiences
 			}
 		}
 		if end, err := dec.ReadToken(); err != nil {
@@ -88,4 +88,7 @@ func (a *Audience) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return errAudience
 }
 
-var errAudience = errors.New("want a string or an array of strings")
+var (
+	errAudience  = errors.New("want a string or an array of strings")
+	errAudiences = fmt.Errorf("want at most %d elements", maxAudiences)
+)

@@ -18,7 +18,7 @@ import (
 	"github.com/writ-run/writ/token"
 )
 
-// maxShown is how much of the files' text show prints without being asked for one by name.
+// maxShown is how much of the files' text show prints without being asked for one by name, and how much of a claim.
 const maxShown = 64 << 10
 
 // display is what show prints.

@@ -117,8 +117,11 @@ func printObject(w io.Writer, title string, object []byte) error {
 	return table.Flush()
 }
 
-// shown is a claim's JSON, with the date where it is one.
+// shown is a claim's JSON, with the date where it is one; of what is very long the size.
 func shown(name string, value json.RawMessage) string {
+	if len(value) > maxShown { // escaped and aligned it would take many times its room
+		return fmt.Sprintf("(%d bytes, not shown: --json prints them)", len(value))
+	}
 	text := string(value)
 	switch name {
 	case "exp", "nbf", "iat":
