@@ -21,6 +21,7 @@ import (
 	"github.com/writ-run/writ/command"
 	"github.com/writ-run/writ/internal/period"
 	"github.com/writ-run/writ/internal/strict"
+	"github.com/writ-run/writ/token"
 )
 
 // Pattern is what a Pattern's Jsonnet evaluates to. Properties have Etcha's names.
@@ -139,6 +140,9 @@ func Parse(text []byte, place func(path string) string) (Pattern, error) {
 	problems = append(problems, p.times(w, mistake))
 	if slices.Contains(p.Audience, "") {
 		problems = append(problems, mistake("audience", "holds an empty text"))
+	}
+	if n := len(p.Audience); n > token.MaxAudiences {
+		problems = append(problems, mistake("audience", "has %d elements; at most %d are verified", n, token.MaxAudiences))
 	}
 	origin := sync.OnceValue(func() func(string) string { return Origins(text) })
 	ofCommand := func(path, format string, arguments ...any) error {

@@ -73,6 +73,7 @@ func TestMistakes(t *testing.T) {
 		"far expiry":           {"{ expiresInSec: 99999999999 }", "/main.jsonnet:1: expiresInSec: 99999999999 is not a number of seconds"},
 		"half a second":        {"{ expiresInSec: 1.5 }", `/main.jsonnet:1: expiresInSec: is a number; want a whole number`},
 		"not before":           {"{ notBefore: 'later' }", `/main.jsonnet:1: notBefore: "later" is not a duration like 7d, 36h or 90m, and no time like 2027`},
+		"too many audiences":   {"{ audience: ['of %d' % i for i in std.range(0, 256)] }", "/main.jsonnet:1: audience: has 257 elements; at most 256 are verified"},
 		"empty audience":       {"{ audience: [''] }", "/main.jsonnet:1: audience: holds an empty text"},
 		"itself":               {"{ run: [ { id: 'a', always: true, change: 'x', onChange: 'a' } ] }", "/main.jsonnet:1: run[0].onChange"},
 		"in a list of lists":   {"{ run: [[{ id: 'a' },\nnull, [\n{ id: 'b', onChange: 'nobody', change: 'x' }]],\n{ id: 'c' }] }", "/main.jsonnet:3: run[1].onChange[0]: "},

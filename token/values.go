@@ -10,8 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxAudiences bounds aud: more is not a list of receivers but an attack on whoever compares.
-const maxAudiences = 256
+// MaxAudiences bounds aud: more is not a list of receivers but an attack on whoever compares.
+const MaxAudiences = 256
 
 // maxDate is the last second of the year 9999: beyond, other libraries overflow.
 const maxDate = 253402300799
@@ -73,7 +73,7 @@ func (a *Audience) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 			if err != nil {
 				return err
 			}
-			if list = append(list, element.String()); len(list) > maxAudiences {
+			if list = append(list, element.String()); len(list) > MaxAudiences {
 				return errAudiences
 			}
 		}
@@ -90,5 +90,5 @@ func (a *Audience) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 var (
 	errAudience  = errors.New("want a string or an array of strings")
-	errAudiences = fmt.Errorf("want at most %d elements", maxAudiences)
+	errAudiences = fmt.Errorf("want at most %d elements", MaxAudiences)
 )
