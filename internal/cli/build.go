@@ -38,8 +38,8 @@ func (a *app) buildVerb() *cobra.Command {
 		Use:   "build PATTERN [OUT]",
 		Short: "Pack a Pattern into a signed token",
 		Long: `Run a Pattern's build Commands, pack its file with all that it imports, and sign: build.signingKey, build.signingKeyPath or
-build.signingCommands. PATTERN is a file, or - for standard input; OUT is a file, or - for standard output (default: the Pattern's buildOutput, or etcha.jwt). It is
-written whole or not at all: where a build Command fails, an older token stays.
+build.signingCommands. PATTERN is a file, or - for standard input; OUT is a file, or - for standard output (default: the
+Pattern's buildOutput, or etcha.jwt). It is written whole or not at all: where a build Command fails, an older token stays.
 Only what is imported is packed, and nothing from outside --root (default: the directory of writ.jsonnet, or the working
 directory, where the Pattern is below it; else the Pattern's own) or a --library.`,
 		Example: `  writ build patterns/web.jsonnet web.jwt
@@ -74,9 +74,10 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) error 
 	if err := replaceable(out); err != nil {
 		return err
 	}
+	// Ed25519 signs with a table that takes a millisecond to make, once in a process: it is made while the Pattern is rendered, which
+	// takes less than that, and the configuration is read.
+	go ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	return a.withOrders(cmd, f.source, f.verbose, func(ctx context.Context, o *orders) error {
-		// Ed25519 signs with a table that takes a millisecond to make, once in a process: it is made while the Pattern is rendered.
-		go ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 		raw, is, err := a.tokenFile(arguments[0])
 		switch {
 		case err != nil:
