@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,7 @@ func TestOpenCommands(t *testing.T) {
 		"expired":      {theirs(t, "07-ed25519-expired.jwt"), func(raw string) (string, error) { return raw, nil }, token.ErrExpired},
 		"not a token":  {[]byte("x"), func(raw string) (string, error) { return raw, nil }, token.ErrMalformed},
 		"a script":     {[]byte("e30.e30.$(touch x)"), func(raw string) (string, error) { return raw, nil }, token.ErrMalformed},
+		"unsigned":     {unsigned(raw), func(raw string) (string, error) { return raw, nil }, token.ErrAlgorithm},
 		"too long":     {append(bytes.Clone(raw), make([]byte, token.MaxOrderBytes)...), func(raw string) (string, error) { return raw, nil }, token.ErrMalformed},
 		"not an order": {[]byte("eyJhbGciOiJFZERTQSJ9.eyJpYXQiOjE3OTU0NDE2MDB9.AA"), func(raw string) (string, error) { return raw, nil }, token.ErrRequired},
 	} {
@@ -177,4 +179,9 @@ func TestOpenCommands(t *testing.T) {
 			t.Errorf("%s: the error holds the token", name)
 		}
 	}
+}
+
+// unsigned is a token's claims under a header that says that there is no signature.
+func unsigned(raw []byte) []byte {
+	return slices.Concat([]byte("eyJhbGciOiJOb25lIn0."), bytes.Split(raw, []byte("."))[1], []byte(".AA")) // {"alg":"None"}
 }

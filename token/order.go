@@ -46,7 +46,8 @@ func VerifyOrder[C Claims](raw []byte, keys key.OrderKeys, p Profile) (Verified[
 }
 
 // VouchedOrder checks an order as VerifyOrder does, but for its algorithm, key and signature: voucher, a program that the
-// verifier's own configuration names, has verified this very token. It is named in the report. SignatureHolds is then true.
+// verifier's own configuration names, has verified this very token. It is named in the report. SignatureHolds is then true. One
+// without a signature (alg none, RFC 7515 section 3.6) is refused, whoever vouches for it.
 func VouchedOrder[C Claims](raw []byte, voucher string, p Profile) (Verified[C], Report, error) {
 	r := &reporter{report: make(Report, 0, len(listedOrder)+len(p.Required)+1)}
 	p = p.forOrders()
@@ -71,7 +72,12 @@ func vouchedOrder[C Claims](r *reporter, raw []byte, voucher string, p Profile) 
 		return v, standard, false
 	}
 	s, err := splitBytes(raw, p.MaxBytes)
-	if _, ok := checkFormat(r, s, err, p); !ok {
+	h, ok := checkFormat(r, s, err, p)
+	if !ok {
+		return v, standard, false
+	}
+	if strings.EqualFold(h.Algorithm.text, "none") { // nobody has verified a signature then
+		r.fail("algorithm", "one that signs", h.Algorithm.text, ErrAlgorithm)
 		return v, standard, false
 	}
 	r.skip("algorithm", "")
