@@ -104,6 +104,9 @@ func (d *disk) read(name string) ([]byte, error) {
 		return nil, outsideError{name} // and the disk is not asked
 	}
 	real, err := filepath.EvalSymlinks(absolute)
+	if err != nil && err.Error() == "EvalSymlinks: too many links" { // it has no other name
+		err = syscall.ELOOP
+	}
 	if err != nil {
 		return nil, bare(err)
 	}

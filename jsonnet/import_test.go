@@ -93,7 +93,7 @@ func TestDisk(t *testing.T) {
 		{main, "shadow", "", "lies outside"},
 		{main, "upwards/secret", "", "lies outside"},
 		{main, "library/escape", "", "lies outside"},
-		{main, "circle", "", "too many links"},
+		{main, "circle", "", "too many levels of symbolic links"},
 		{main, "fifo", "", "it is a named pipe, not a regular file"},
 		{main, "to-fifo", "", "it is a named pipe, not a regular file"},
 		{main, "lib", "", "it is a directory"},

@@ -83,7 +83,7 @@ func (a *app) build(cmd *cobra.Command, arguments []string, f buildFlags) error 
 		case err != nil:
 			return err
 		case is:
-			return fmt.Errorf("%s is a token; want a Pattern", arguments[0])
+			return errNoPattern(arguments[0])
 		}
 		text, err := o.packable(arguments[0], raw, f)
 		if err != nil {

@@ -49,7 +49,7 @@ Exits 0 where nothing was found, 1 where something was, 2 where a linter could n
 }
 
 func (a *app) lint(cmd *cobra.Command, arguments []string, f lintFlags) (err error) {
-	found, err := findFiles(arguments, ".jsonnet", ".libsonnet")
+	found, err := a.patternFiles(arguments, ".jsonnet", ".libsonnet")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,21 @@ type sourceFile struct {
 	path string // as it was named, or below what was
 	root string // absolute: the directory that was named, or the one with the file that was
 }
+
+// patternFiles is findFiles, and says of a token that it is one.
+func (a *app) patternFiles(arguments []string, endings ...string) ([]sourceFile, error) {
+	for _, argument := range arguments {
+		if argument == "-" || slices.Contains(endings, filepath.Ext(argument)) {
+			continue
+		}
+		if _, is, err := a.tokenFile(argument); err != nil || is {
+			return nil, cmp.Or(err, errNoPattern(argument))
+		}
+	}
+	return findFiles(arguments, endings...)
+}
+
+func errNoPattern(name string) error { return fmt.Errorf("%s is a token; want a Pattern", name) }
 
 // findFiles are the files that were named, and those below the directories that were, in order: those with one of the
 // endings, but not in directories whose name begins with a dot.

@@ -90,7 +90,7 @@ func (a *app) test(cmd *cobra.Command, arguments []string, f testFlags) (err err
 	if err := f.check(cmd); err != nil {
 		return err
 	}
-	files, err := findFiles(arguments, ".jsonnet")
+	files, err := a.patternFiles(arguments, ".jsonnet")
 	if err != nil {
 		return err
 	}
