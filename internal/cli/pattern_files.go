@@ -20,8 +20,11 @@ type sourceFile struct {
 // patternFiles is findFiles, and says of a token that it is one.
 func (a *app) patternFiles(arguments []string, endings ...string) ([]sourceFile, error) {
 	for _, argument := range arguments {
-		if argument == "-" || slices.Contains(endings, filepath.Ext(argument)) {
+		if slices.Contains(endings, filepath.Ext(argument)) {
 			continue
+		}
+		if info, err := os.Stat(argument); !looksLikeToken(argument) && (err != nil || !info.Mode().IsRegular()) {
+			continue // what comes next says what it is
 		}
 		if _, is, err := a.tokenFile(argument); err != nil || is {
 			return nil, cmp.Or(err, errNoPattern(argument))
